@@ -1,0 +1,67 @@
+"""JIDs. The one place outside ``session/`` that leans on aioxmpp: its stringprep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from aioxmpp.structs import JID
+
+from botkit.errors import BadAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A JID, prepared (RFC 7622 in its RFC 6122 profile): ``local@domain/resource``.
+
+    ``local`` and ``resource`` are None where absent. Equality is by the prepared parts, so
+    ``Address.parse("A@b") == Address.parse("a@b")``.
+    """
+
+    local: str | None
+    domain: str
+    resource: str | None = None
+
+    @staticmethod
+    def parse(text: str) -> Address:
+        """Parse and prepare ``text``. Raises ``BadAddress`` for what is no JID.
+
+        Stringprep is pure Python and costs tens of microseconds; results are kept in a bounded cache.
+        """
+        return _parse(text)
+
+    @property
+    def bare(self) -> Address:
+        """This address without its resource."""
+        return self if self.resource is None else _bare(self)
+
+    @property
+    def is_bare(self) -> bool:
+        """True if there is no resource."""
+        return self.resource is None
+
+    def with_resource(self, resource: str | None) -> Address:
+        """The same account or room with another resource (in a room: nick). Raises ``BadAddress``."""
+        if resource is None:
+            return self.bare
+        return _parse(f"{self.bare}/{resource}")
+
+    def __str__(self) -> str:
+        text = self.domain if self.local is None else f"{self.local}@{self.domain}"
+        return text if self.resource is None else f"{text}/{self.resource}"
+
+
+@lru_cache(maxsize=65536)
+def _parse(text: str) -> Address:
+    if len(text) > 3071:
+        raise BadAddress(f"{text[:40]!r}… is {len(text)} characters long; a JID has at most 3071 (RFC 7622 §3.1)")
+    try:
+        jid = JID.fromstr(text)
+    except (ValueError, TypeError) as problem:
+        raise BadAddress(f"{text[:200]!r} is not a JID: {problem}; write it as local@domain.example") from None
+    return Address(jid.localpart, jid.domain, jid.resource)
+
+
+@lru_cache(maxsize=65536)
+def _bare(address: Address) -> Address:
+    return Address(address.local, address.domain)
