@@ -1,0 +1,1 @@
+"""Bots that people deploy as they are. They stand on botkit's public face only."""
