@@ -1,0 +1,149 @@
+"""Reading an archive (XEP-0313) and the log that we keep of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from botkit.model.address import Address
+from botkit.model.events import Event
+from botkit.model.messages import ArchiveId, MessageId, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveQuery:
+    """Which page of which archive. ``archive`` is a room's bare JID, or None for our own account's.
+
+    ``after`` and ``before`` page forward and backward (RSM, XEP-0059); "" as ``before`` is the
+    last page. ``start``/``end`` bound the time. ``page_size`` is a wish; servers cap it.
+    """
+
+    archive: Address | None
+    after: ArchiveId | None = None
+    before: ArchiveId | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    page_size: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivedEvent:
+    """One row of a page. ``event`` is None where the stanza shows nothing that we know."""
+
+    archive_id: ArchiveId
+    at: datetime
+    event: Event | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page, oldest first. ``first``/``last`` are its ids, None if it is empty. ``count`` is the server's
+    reckoning of the whole result, None where it did not say."""
+
+    rows: tuple[ArchivedEvent, ...]
+    first: ArchiveId | None
+    last: ArchiveId | None
+    complete: bool
+    count: int | None = None
+
+
+# --- changes to our log, written in order, a batch in one transaction -----------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A message to keep. A row with the same ``archive_id`` in the same room is not written twice.
+
+    ``identity`` is ``Occupant.identity`` of the author, or None. A correction names the
+    ``message_id`` that it ``replaces`` and takes effect if the same identity (else the same nick
+    and no identity on either side) wrote it.
+    """
+
+    room: Address
+    archive_id: ArchiveId | None
+    message_id: MessageId | None
+    at: datetime
+    nick: str
+    identity: str | None
+    occupant_id: str | None
+    real: Address | None
+    body: str
+    origin_id: str | None = None
+    replaces: MessageId | None = None
+    source: Source = Source.LIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retracted:
+    """A message was taken away. ``by_room``: the room says so, and ``target`` is an archive id.
+
+    Else the author says so (``identity``/``nick``), and the change has effect only where the same
+    author wrote ``target`` (archive, origin or message id).
+    """
+
+    room: Address
+    target: str
+    at: datetime
+    by_room: bool
+    nick: str | None = None
+    identity: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CursorMoved:
+    """Everything of ``room`` up to and including ``archive_id`` is in the log."""
+
+    room: Address
+    archive_id: ArchiveId
+    at: datetime
+
+
+LogChange = Said | Retracted | CursorMoved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """One message as the log has it now.
+
+    ``body`` is the text to show: the newest correction's, or "" once retracted. ``original`` is what
+    was first said, for moderators, None once its retention has passed. ``corrected`` and
+    ``retracted`` are the times of it, None if never.
+    """
+
+    number: int
+    room: Address
+    archive_id: ArchiveId | None
+    message_id: MessageId | None
+    at: datetime
+    nick: str
+    identity: str | None
+    real: Address | None
+    body: str
+    original: str | None
+    corrected: datetime | None = None
+    retracted: datetime | None = None
+    retracted_by: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogQuery:
+    """What to read from the log. ``search`` is full text (every word must occur); ``limit`` newest rows, oldest first."""
+
+    room: Address
+    search: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    identity: str | None = None
+    nick: str | None = None
+    limit: int = 100
+    include_retracted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Up to where our log of a room has no gap."""
+
+    archive_id: ArchiveId
+    at: datetime

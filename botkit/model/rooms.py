@@ -1,0 +1,140 @@
+"""Rooms and who is in them (XEP-0045)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, IntEnum
+
+from botkit.model.address import Address
+
+MODERATE_0 = "urn:xmpp:message-moderate:0"
+MODERATE_1 = "urn:xmpp:message-moderate:1"
+MAM_2 = "urn:xmpp:mam:2"
+OCCUPANT_ID_0 = "urn:xmpp:occupant-id:0"
+STANZA_ID_0 = "urn:xmpp:sid:0"
+
+
+class Affiliation(IntEnum):
+    """Long-lived standing in a room, lowest first (XEP-0045 §5.2), so that ``>=`` reads as "at least"."""
+
+    OUTCAST = 0
+    NONE = 1
+    MEMBER = 2
+    ADMIN = 3
+    OWNER = 4
+
+    @property
+    def word(self) -> str:
+        """The word on the wire: ``owner``."""
+        return self.name.lower()
+
+
+class Role(IntEnum):
+    """Standing for the length of a visit, lowest first (XEP-0045 §5.1)."""
+
+    NONE = 0
+    VISITOR = 1
+    PARTICIPANT = 2
+    MODERATOR = 3
+
+    @property
+    def word(self) -> str:
+        """The word on the wire: ``moderator``."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occupant:
+    """Somebody in a room, as the room's presence told it at one moment.
+
+    ``real`` is the real JID, or None where the room hides it from us. ``occupant_id`` is
+    None unless the room advertises XEP-0421. ``known`` is False for a speaker of whom no
+    presence was seen; such a one has no rights.
+    """
+
+    address: Address
+    affiliation: Affiliation = Affiliation.NONE
+    role: Role = Role.NONE
+    real: Address | None = None
+    occupant_id: str | None = None
+    status: str | None = None
+    is_self: bool = False
+    known: bool = True
+
+    @property
+    def nick(self) -> str:
+        """The nick: the resource of the occupant's JID. It identifies nobody."""
+        return self.address.resource or ""
+
+    @property
+    def room(self) -> Address:
+        """The room's bare JID."""
+        return self.address.bare
+
+    @property
+    def identity(self) -> str | None:
+        """A key that another person cannot take: real bare JID, else occupant-id; None where there is neither."""
+        if self.real is not None:
+            return f"jid:{self.real.bare}"
+        if self.occupant_id is not None:
+            return f"occupant:{self.room}:{self.occupant_id}"
+        return None
+
+
+class RoomState(Enum):
+    """Where the bot stands with a room."""
+
+    ASKING = "asking"  # disco#info is under way
+    JOINING = "joining"
+    JOINED = "joined"
+    LOST = "lost"  # was in, is not any more; will come back
+    WAITING = "waiting"  # will try again at ``next_try``
+    REFUSED = "refused"  # will not try again by itself; ``reason`` says why
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomSettings:
+    """A room as the config asks for it.
+
+    ``create`` allows to create the room where it does not exist; without it a mistyped
+    JID is refused rather than turned into a new room. ``password`` None: none is sent.
+    """
+
+    address: Address
+    nick: str
+    password: str | None = field(default=None, repr=False)
+    create: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomInfo:
+    """What is known about one room at one moment. ``me`` is None while we are not in it."""
+
+    address: Address
+    state: RoomState
+    reason: str | None = None
+    since: datetime | None = None
+    next_try: datetime | None = None
+    features: frozenset[str] = frozenset()
+    name: str | None = None
+    me: Occupant | None = None
+    occupants: int = 0
+
+    @property
+    def archive(self) -> bool:
+        """True if the room offers its archive (XEP-0313)."""
+        return MAM_2 in self.features
+
+    @property
+    def moderation(self) -> int | None:
+        """The version of XEP-0425 to use: 1 before 0; None where the room has neither."""
+        if MODERATE_1 in self.features:
+            return 1
+        return 0 if MODERATE_0 in self.features else None
+
+    @property
+    def occupant_ids(self) -> bool:
+        """True if occupant-ids of this room may be trusted (XEP-0421 §4)."""
+        return OCCUPANT_ID_0 in self.features

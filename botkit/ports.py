@@ -1,0 +1,120 @@
+"""The roles that ``session``, ``storage`` and the system play for everything above them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from botkit.model.actions import Action, Sent
+from botkit.model.address import Address
+from botkit.model.archive import ArchiveQuery, Cursor, LogChange, LogQuery, LogRow, Page
+from botkit.model.forms import CommandAnswer, CommandRequest
+from botkit.model.messages import ArchiveId
+from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """The time as aware UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait ``seconds``; cancellable."""
+
+
+class Link(Protocol):
+    """One account's connection, and its rooms, as handlers and services use it."""
+
+    @property
+    def address(self) -> Address:
+        """Our full JID, or the configured one before the first login."""
+
+    async def perform(self, action: Action) -> Sent | None:
+        """Do ``action``; returns once the server agreed, or for messages once it is queued (then a ``Sent``).
+
+        Raises ``StanzaError`` (``Forbidden``, ``ItemNotFound``, ``NotSupported``), ``RequestTimeout``, ``LinkClosed``.
+        """
+
+    def room(self, room: Address) -> RoomInfo | None:
+        """What is known of ``room`` now; None if it was never asked for."""
+
+    def rooms(self) -> tuple[RoomInfo, ...]:
+        """All rooms that were asked for, in that order."""
+
+    def occupants(self, room: Address) -> tuple[Occupant, ...]:
+        """Everybody who is in ``room`` now, ourselves included; () if we are not."""
+
+    def occupant(self, address: Address) -> Occupant | None:
+        """Who is at this occupant JID now; None if nobody."""
+
+    async def affiliated(self, room: Address, affiliation: Affiliation) -> tuple[Address, ...]:
+        """Everybody with exactly this affiliation (XEP-0045 §9.5). Raises ``Forbidden``."""
+
+    async def page(self, query: ArchiveQuery) -> Page:
+        """Read one page of an archive. Raises ``ItemNotFound`` if the id to start from has expired."""
+
+    async def join(self, room: RoomSettings) -> None:
+        """Ask for ``room``; returns at once. What comes of it is told by ``RoomStateChanged``."""
+
+    async def leave(self, room: Address, reason: str | None = None) -> None:
+        """Leave and forget ``room``. Does nothing if we never asked for it."""
+
+
+class AdhocOffer(Protocol):
+    """What a link needs to know to serve ad-hoc commands; ``services.adhoc`` fulfils it."""
+
+    async def listed(self, requester: Address) -> Sequence[tuple[str, str]]:
+        """(node, name) of each command that ``requester`` (full JID) may run."""
+
+    async def called(self, requester: Address, request: CommandRequest) -> CommandAnswer:
+        """Run or go on with a command. Raises ``StanzaError`` as XEP-0050 §4.4 says."""
+
+
+class MessageLog(Protocol):
+    """What was said, for one account, keyed by each room's own archive ids."""
+
+    async def write(self, changes: Sequence[LogChange]) -> None:
+        """Apply ``changes`` in order, all or none, durably when this returns. Raises ``StoreError``."""
+
+    async def known(self, room: Address, ids: Collection[ArchiveId]) -> set[ArchiveId]:
+        """Those of ``ids`` that the log has."""
+
+    async def cursor(self, room: Address) -> Cursor | None:
+        """Where to go on reading ``room``'s archive; None if it was never read."""
+
+    async def get(self, room: Address, archive_id: ArchiveId) -> LogRow | None:
+        """One message, or None."""
+
+    async def find(self, query: LogQuery) -> list[LogRow]:
+        """Messages, oldest first."""
+
+    async def rooms(self) -> list[Address]:
+        """Every room that has at least one message."""
+
+    async def expire_originals(self, before: datetime) -> int:
+        """Forget the original texts of messages retracted or corrected before this time. Returns how many."""
+
+
+class KeyValues(Protocol):
+    """Small JSON values that modules keep, apart for each ``space`` (a module's name)."""
+
+    async def get(self, space: str, key: str) -> object | None:
+        """The value, or None."""
+
+    async def put(self, space: str, key: str, value: object) -> None:
+        """Keep a JSON-serialisable value; durable when this returns."""
+
+    async def delete(self, space: str, key: str) -> None:
+        """Forget it, if it is there."""
+
+    async def items(self, space: str, prefix: str = "") -> Mapping[str, object]:
+        """All values whose key starts with ``prefix``."""
+
+
+Spawn = Callable[[Awaitable[None], str], None]
+"""Run something in the app's one TaskGroup, under a name. What it raises is logged, never lost, and stops nothing."""
