@@ -1,0 +1,1 @@
+"""A framework and runtime for XMPP bots."""
