@@ -104,9 +104,15 @@ def find_or_fetch(generation: Generation) -> ProsodyInstall:
     cached = _recognise(folder, generation)
     if cached is not None:
         return cached
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.parent / f"{generation.value}.lock"):
-        return _recognise(folder, generation) or _fetch(generation, folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder.parent / f"{generation.value}.lock"):
+            return _recognise(folder, generation) or _fetch(generation, folder)
+    except OSError as problem:
+        raise ProsodyUnavailable(
+            f"Prosody {generation.value} is not installed and cannot be unpacked: {problem};"
+            " install prosody and prosody-modules, or name another folder in BOTKIT_PROSODY_CACHE"
+        ) from None
 
 
 def _recognise(root: Path, generation: Generation) -> ProsodyInstall | None:
