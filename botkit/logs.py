@@ -1,0 +1,95 @@
+"""Logs: coloured for people at a terminal, one JSON object a line otherwise. Configured here and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Literal, TextIO
+
+import structlog
+
+LogFormat = Literal["auto", "console", "json"]
+
+# What an attacker can put into a room must not steer the terminal of whoever reads the log: C0, DEL, C1 and the
+# bidirectional controls are shown as escapes. (JSON escapes C0 by itself; C1 and bidi controls it does not.)
+_UNSAFE = {
+    code: f"\\u{code:04x}"
+    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)
+    if chr(code) not in "\n\t"
+}
+
+
+def printable(text: str) -> str:
+    """``text`` with every character that could steer a terminal or hide text shown as ``\\uXXXX``."""
+    return text.translate(_UNSAFE)
+
+
+def _make_safe(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    for key, value in event.items():
+        if key == "exception":
+            continue
+        if not isinstance(value, str | int | float | bool | None):
+            value = str(value)
+        event[key] = printable(value) if isinstance(value, str) else value
+    return event
+
+
+def configure(level: str = "info", form: LogFormat = "auto", stream: TextIO | None = None) -> None:
+    """Set logging up for the process; standard-library loggers (aioxmpp's among them) go the same way.
+
+    ``auto`` means ``console`` if ``stream`` (standard error by default) is a terminal, else ``json``.
+    """
+    target = stream if stream is not None else sys.stderr
+    console = form == "console" or (form == "auto" and target.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
+    ]
+    render: list[structlog.typing.Processor]
+    if console:
+        render = [
+            _make_safe,
+            # plain tracebacks: the pretty ones print local variables, and a password may be among them
+            structlog.dev.ConsoleRenderer(
+                colors=target.isatty(), pad_event_to=36, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
+    else:
+        render = [
+            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+            _make_safe_json,
+            structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # aioxmpp tells at INFO and DEBUG how it works inside, passwords of SASL exchanges among it at DEBUG
+    logging.getLogger("aioxmpp").setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _make_safe_json(
+    logger: object, method: str, event: MutableMapping[str, object]
+) -> MutableMapping[str, object]:
+    exception = event.get("exception")
+    safe = _make_safe(logger, method, {k: v for k, v in event.items() if k != "exception"})
+    if exception is not None:
+        safe["exception"] = exception
+    return safe
