@@ -1,0 +1,199 @@
+"""One account's ``Link``: stanzas in become events, actions become stanzas out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+from xml.etree.ElementTree import Element
+
+from botkit.errors import LinkClosed, MisuseError, NotSupported, StanzaError
+from botkit.model.actions import (
+    Action,
+    Invite,
+    Moderate,
+    React,
+    RetractOwn,
+    SendMessage,
+    Sent,
+    SetAffiliation,
+    SetRole,
+    SetSubject,
+)
+from botkit.model.address import Address
+from botkit.model.archive import ArchiveQuery, Page
+from botkit.model.events import (
+    ArchiveResult,
+    ErrorReceived,
+    Event,
+    PresenceReceived,
+    RoomNotice,
+    StreamEstablished,
+    StreamLost,
+)
+from botkit.model.messages import MessageId
+from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings
+from botkit.ports import AdhocOffer, Clock, Spawn
+from botkit.protocol import encode, moderation, muc
+from botkit.protocol.decode import decode_stanza
+from botkit.session.adhoc import serve_commands
+from botkit.session.archive import ArchiveReader
+from botkit.session.connection import Connection, ConnectionSettings
+from botkit.session.outgoing import new_id
+from botkit.session.rooms import Rooms
+
+
+class XmppLink:
+    """Fulfils ``ports.Link`` over a real connection.
+
+    ``emit`` is called, in the order in which the stanzas came, for every event that handlers
+    may see; it must be quick and must not raise. ``spawn`` owns the tasks of the rooms.
+    """
+
+    def __init__(
+        self, settings: ConnectionSettings, *, emit: Callable[[Event], None], clock: Clock, spawn: Spawn
+    ) -> None:
+        self._clock = clock
+        self._emit = emit
+        self.connection = Connection(
+            settings, on_stanza=self._on_stanza, on_state=self._on_state, clock=clock
+        )
+        self._rooms = Rooms(self.connection, emit=emit, clock=clock, spawn=spawn)
+        self._archives = ArchiveReader(self.connection)
+
+    @property
+    def address(self) -> Address:
+        """Our full JID, or the configured one before the first login."""
+        return self.connection.address
+
+    async def run(self) -> None:
+        """Stay connected until ``close``. Raises what retrying cannot cure (``LoginRefused``, ``CertificateWrong`` …)."""
+        await self.connection.run()
+
+    async def close(self, reason: str | None = None) -> None:
+        """Leave all rooms, then close the stream in order."""
+        await self._rooms.leave_all(reason)
+        await self.connection.close()
+
+    def serve_adhoc(self, offer: AdhocOffer) -> None:
+        """Offer ad-hoc commands (XEP-0050) for as long as the link lives."""
+        serve_commands(self.connection, offer)
+
+    # --- in ---------------------------------------------------------------------------------------------------
+
+    def _on_stanza(self, element: Element) -> None:
+        event = decode_stanza(element, received=self._clock.now(), known=self._rooms)
+        if event is None:
+            return
+        raw = _RAW.get(type(event))
+        if raw is None:
+            self._emit(event)
+        else:
+            raw(self, event)
+
+    def _on_presence(self, event: PresenceReceived) -> None:
+        self._rooms.on_presence(event)
+
+    def _on_result(self, event: ArchiveResult) -> None:
+        self._archives.on_result(event)
+
+    def _on_notice(self, event: RoomNotice) -> None:
+        self._rooms.on_notice(event)
+        self._emit(event)
+
+    def _on_error(self, event: ErrorReceived) -> None:
+        self._rooms.on_error(event)
+        self._emit(event)
+
+    def _on_state(self, event: Event) -> None:
+        if isinstance(event, StreamEstablished | StreamLost):
+            self._rooms.on_stream(event)
+        self._emit(event)
+
+    # --- what is known ----------------------------------------------------------------------------------------
+
+    def room(self, room: Address) -> RoomInfo | None:
+        """See ``ports.Link``."""
+        return self._rooms.info(room)
+
+    def rooms(self) -> tuple[RoomInfo, ...]:
+        """See ``ports.Link``."""
+        return self._rooms.all()
+
+    def occupants(self, room: Address) -> tuple[Occupant, ...]:
+        """See ``ports.Link``."""
+        return self._rooms.occupants(room)
+
+    def occupant(self, address: Address) -> Occupant | None:
+        """See ``ports.Link``."""
+        return self._rooms.occupant(address)
+
+    async def affiliated(self, room: Address, affiliation: Affiliation) -> tuple[Address, ...]:
+        """See ``ports.Link``."""
+        answer = await self.connection.request(muc.affiliation_query(affiliation), to=room, kind="get")
+        return muc.parse_affiliation_list(answer)
+
+    async def page(self, query: ArchiveQuery) -> Page:
+        """See ``ports.Link``."""
+        return await self._archives.page(query)
+
+    async def join(self, room: RoomSettings) -> None:
+        """See ``ports.Link``."""
+        self._rooms.join(room)
+
+    async def leave(self, room: Address, reason: str | None = None) -> None:
+        """See ``ports.Link``."""
+        await self._rooms.leave(room, reason)
+
+    # --- out --------------------------------------------------------------------------------------------------
+
+    async def perform(self, action: Action) -> Sent | None:
+        """See ``ports.Link``."""
+        match action:
+            case SendMessage() | React() | RetractOwn() | SetSubject() | Invite():
+                return await self._send(action)
+            case SetRole() | SetAffiliation():
+                await self.connection.request(encode.admin_payload(action), to=action.room, kind="set")
+                return None
+            case Moderate():
+                await self._moderate(action)
+                return None
+            case _:
+                assert_never(action)
+
+    async def _send(self, action: SendMessage | React | RetractOwn | SetSubject | Invite) -> Sent:
+        to = action.room if isinstance(action, SetSubject | Invite) else action.to
+        groupchat = isinstance(action, SetSubject) or (not isinstance(action, Invite) and action.groupchat)
+        if groupchat and not to.is_bare:
+            raise MisuseError(f"a groupchat message goes to the room's bare JID, not to {to}")
+        info = self._rooms.info(to.bare)
+        if groupchat and (info is None or info.me is None):
+            raise LinkClosed(f"we are not in {to} now{f': {info.reason}' if info and info.reason else ''}")
+        message_id = MessageId(new_id())
+        await self.connection.send(encode.message(action, message_id=message_id))
+        return Sent(message_id)
+
+    async def _moderate(self, action: Moderate) -> None:
+        info = self._rooms.info(action.room)
+        version = info.moderation if info is not None else None
+        if version is None:
+            raise NotSupported("feature-not-implemented", "cancel", "no moderation (XEP-0425)", who=str(action.room))
+        try:
+            await self.connection.request(
+                moderation.request(action.archive_id, action.reason, version=version), to=action.room, kind="set"
+            )
+        except StanzaError as error:
+            # ejabberd 24.06 advertises both versions and understands one (its codec wants an id where :0 has none)
+            both = info is not None and {moderation.MODERATE_0, moderation.MODERATE_1} <= info.features
+            if not both or error.condition not in ("service-unavailable", "bad-request"):
+                raise
+            await self.connection.request(
+                moderation.request(action.archive_id, action.reason, version=1 - version), to=action.room, kind="set"
+            )
+
+
+_RAW: dict[type[Event], Callable[..., None]] = {
+    PresenceReceived: XmppLink._on_presence,
+    ArchiveResult: XmppLink._on_result,
+    RoomNotice: XmppLink._on_notice,
+    ErrorReceived: XmppLink._on_error,
+}
