@@ -44,7 +44,15 @@ def find(version: str) -> Path | None:
 
 def pytest(venv: Path, *arguments: str) -> bool:
     """Run pytest in ``venv``, tell how it ended, and whether all was well."""
-    command = [venv / "bin/python", "-m", "pytest", "--color=no", "-p", "no:cacheprovider", *arguments]
+    command: list[str | Path] = [
+        venv / "bin/python",
+        "-m",
+        "pytest",
+        "--color=no",
+        "-p",
+        "no:cacheprovider",
+        *arguments,
+    ]
     try:
         run = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
     except subprocess.TimeoutExpired as hung:

@@ -60,8 +60,10 @@ make_venv() {
     }
 }
 
-if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+# An environment holds absolute paths: one that was moved or copied is made anew.
+if [ "$(cat "$venv/.place" 2>/dev/null)" != "$PWD" ] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     make_venv
+    pwd >"$venv/.place"
     say venv "$venv"
 fi
 
@@ -71,10 +73,14 @@ fi
 fingerprint() { cat "$@" | sha256sum | cut -d' ' -f1; }
 done_before() { [ "$(cat "$venv/.done-$1" 2>/dev/null)" = "$2" ]; }
 
-lock=$(fingerprint requirements/dev.lock)
+install() { quietly "$venv/bin/python" -m pip install --quiet --no-deps "$@"; }
+
+lock=$(fingerprint requirements/build.lock requirements/dev.lock)
 if ! done_before lock "$lock"; then
     say packages "$(grep -c '^[a-z]' requirements/dev.lock) locked packages, into $venv"
-    quietly "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r requirements/dev.lock ||
+    # Some come as source only (aioxmpp's relatives). They are built by the locked backend, so that all that runs is hashed.
+    install --require-hashes -r requirements/build.lock &&
+        install --require-hashes --no-build-isolation --use-pep517 -r requirements/dev.lock ||
         die "the locked packages could not be installed; is the package index reachable? (pip's own settings are used)"
     printf '%s\n' "$lock" >"$venv/.done-lock"
 fi
@@ -82,7 +88,7 @@ fi
 # The build backend is among the locked packages, so nothing is fetched here.
 project=$(fingerprint pyproject.toml)
 if ! done_before project "$project"; then
-    quietly "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable . ||
+    install --no-build-isolation --editable . ||
         die "botkit itself could not be installed into $venv"
     printf '%s\n' "$project" >"$venv/.done-project"
     say botkit "$venv/bin/botkit"
