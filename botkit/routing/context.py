@@ -1,0 +1,220 @@
+"""What a handler gets besides its event: where it is, who is asking, and the means to act."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, Protocol
+
+from typing_extensions import TypeVar
+
+from botkit.errors import MisuseError
+from botkit.model.actions import Action, SendMessage, Sent
+from botkit.model.address import Address
+from botkit.model.events import DirectMessage, Event, PrivateMessage, RoomMessage
+from botkit.model.messages import Reply as ReplyTo
+from botkit.model.rooms import Occupant
+from botkit.ports import Clock, KeyValues, Link, MessageLog, Spawn
+from botkit.routing.handles import RoomHandle, check_same_person
+from botkit.routing.texts import sayable
+
+if TYPE_CHECKING:
+    from botkit.routing.specs import CommandSpec
+
+C = TypeVar("C", default=Any)
+"""A module's config model. A bare ``Context`` is ``Context[Any]``."""
+
+Reply = str | Action | Iterable[str | Action] | None
+"""What a handler may return: a ``str`` is said where the event came from, an ``Action`` is performed; or several."""
+
+
+class Logger(Protocol):
+    """A structured logger (structlog's shape): an event's name or sentence, and values by keyword."""
+
+    def debug(self, event: str, /, **values: Any) -> Any:
+        """For whoever looks for a fault."""
+
+    def info(self, event: str, /, **values: Any) -> Any:
+        """For whoever runs the bot."""
+
+    def warning(self, event: str, /, **values: Any) -> Any:
+        """Odd, and handled."""
+
+    def error(self, event: str, /, **values: Any) -> Any:
+        """Something did not get done. ``exc_info`` carries the exception."""
+
+    def bind(self, **values: Any) -> Any:
+        """The same logger with these values on every line."""
+
+
+class ModuleStorage:
+    """One module's small JSON values, kept across restarts; apart from every other module's."""
+
+    __slots__ = ("_space", "_store")
+
+    def __init__(self, store: KeyValues, space: str) -> None:
+        self._store = store
+        self._space = space
+
+    async def get(self, key: str) -> object | None:
+        """The value, or None."""
+        return await self._store.get(self._space, key)
+
+    async def put(self, key: str, value: object) -> None:
+        """Keep a JSON-serialisable value; durable when this returns. Raises ``StoreError``."""
+        await self._store.put(self._space, key, value)
+
+    async def delete(self, key: str) -> None:
+        """Forget it, if it is there."""
+        await self._store.delete(self._space, key)
+
+    async def items(self, prefix: str = "") -> Mapping[str, object]:
+        """All values whose key starts with ``prefix``."""
+        return await self._store.items(self._space, prefix)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What all contexts of one account share. ``history`` is None where no log is kept.
+
+    ``admins`` are the bare JIDs that run this bot.
+    """
+
+    link: Link
+    clock: Clock
+    log: Logger
+    spawn: Spawn
+    history: MessageLog | None = None
+    admins: frozenset[Address] = field(default_factory=frozenset)
+
+
+class Context(Generic[C]):
+    """One event as one module sees it. Made by the dispatcher for each event; not to be kept beyond its handler.
+
+    ``room`` is None where the event belongs to no room (1:1, the runtime); a parameter annotated
+    ``RoomHandle`` is never None. ``config`` are this module's settings merged for this room.
+    ``command`` is set while a command runs.
+    """
+
+    __slots__ = ("_log", "_sender", "command", "config", "event", "module", "room", "services", "storage")
+
+    def __init__(
+        self,
+        event: Event,
+        services: Services,
+        *,
+        module: str,
+        config: C,
+        storage: ModuleStorage,
+        room: RoomHandle | None = None,
+        sender: Occupant | None = None,
+        command: CommandSpec | None = None,
+    ) -> None:
+        self.event = event
+        self.services = services
+        self.module = module
+        self.config = config
+        self.storage = storage
+        self.room = room
+        self.command = command
+        self._sender = sender
+        self._log: Logger | None = None
+
+    @property
+    def sender(self) -> Occupant | None:
+        """Who did it, as a snapshot from when it happened; None outside of rooms."""
+        if self._sender is not None:
+            return self._sender
+        author = getattr(self.event, "author", None)
+        return author if isinstance(author, Occupant) else None
+
+    @property
+    def sender_jid(self) -> Address | None:
+        """The account behind it: in 1:1 the sender, in a room the real JID; None where the room hides it."""
+        sender = getattr(self.event, "sender", None)
+        if isinstance(sender, Address):
+            return sender
+        occupant = self.sender
+        return occupant.real if occupant is not None else None
+
+    @property
+    def from_admin(self) -> bool:
+        """True if the account behind the event runs this bot (``[access] admins``), known by real JID."""
+        jid = self.sender_jid
+        return jid is not None and jid.bare in self.services.admins
+
+    @property
+    def link(self) -> Link:
+        """The account's connection, for what has no shorter way here."""
+        return self.services.link
+
+    @property
+    def clock(self) -> Clock:
+        """The source of time."""
+        return self.services.clock
+
+    @property
+    def history(self) -> MessageLog:
+        """What was said in this account's rooms. Raises ``MisuseError`` where no log is kept."""
+        if self.services.history is None:
+            raise MisuseError("this bot keeps no message log; give it a database in the config")
+        return self.services.history
+
+    @property
+    def log(self) -> Logger:
+        """A logger that names the module, and the room if there is one."""
+        if self._log is None:
+            values = {"module": self.module} | ({"room": str(self.room.address)} if self.room else {})
+            self._log = self.services.log.bind(**values)
+        assert self._log is not None
+        return self._log
+
+    def now(self) -> datetime:
+        """The time as aware UTC."""
+        return self.services.clock.now()
+
+    def spawn(self, work: Awaitable[None], name: str) -> None:
+        """Run something beside the handlers, under the app's care; it ends with the app at the latest."""
+        self.services.spawn(work, f"{self.module}: {name}")
+
+    async def perform(self, action: Action) -> Sent | None:
+        """Do ``action``. Raises what ``Link.perform`` raises."""
+        return await self.services.link.perform(action)
+
+    async def reply(self, text: str, *, quote: bool = False) -> Sent:
+        """Say ``text`` where the event came from: the room, the private chat with the occupant, or the 1:1 chat.
+
+        ``quote`` makes it a reply to the message (XEP-0461), with its text quoted for old clients;
+        without an id to point at it stays a plain message. Raises ``MisuseError`` where there is
+        no place to answer in, or the text is too long or empty; ``NotSamePerson`` where a private
+        answer would reach somebody else.
+        """
+        sent = await self.perform(self.answer(text, quote=quote))
+        assert sent is not None, "Link.perform gives a Sent for every SendMessage"
+        return sent
+
+    def answer(self, text: str, *, quote: bool = False) -> SendMessage:
+        """The action that ``reply`` performs."""
+        text = sayable(text)
+        event = self.event
+        if isinstance(event, PrivateMessage):
+            check_same_person(event.author, self.services.link)
+            return SendMessage(to=event.author.address, body=text, groupchat=False, private=True)
+        if isinstance(event, DirectMessage):
+            reply = ReplyTo(event.message_id, event.sender) if quote and event.message_id else None
+            quoted = event.text if reply else None
+            return SendMessage(to=event.sender, body=text, groupchat=False, reply=reply, quote=quoted)
+        if self.room is None:
+            raise MisuseError(f"{type(event).__name__} comes from nowhere one could answer in; return a SendMessage")
+        reply, quoted = None, None
+        if quote and isinstance(event, RoomMessage) and event.archive_id is not None:
+            reply, quoted = ReplyTo(event.archive_id, event.author.address), event.text
+        return SendMessage(to=self.room.address, body=text, groupchat=True, reply=reply, quote=quoted)
+
+
+Next = Callable[[Event, Context[Any]], Awaitable[Reply]]
+"""The rest of the ring: the next middleware, or the handler itself."""
+
+Middleware = Callable[[Next, Event, Context[Any]], Awaitable[Reply]]
+"""``async def ring(call, event, ctx)``: calls ``await call(event, ctx)`` or leaves it, and returns a reply."""

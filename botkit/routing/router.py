@@ -1,0 +1,290 @@
+"""The router: a value on which a module's decorators record its handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any, TypeVar, overload
+
+from botkit.errors import ConfigError
+from botkit.model.address import Address
+from botkit.model.events import (
+    BotStarted,
+    BotStopping,
+    DirectMessage,
+    DirectReactions,
+    DirectRetraction,
+    Event,
+    InvitationReceived,
+    MessageModerated,
+    MessageRetracted,
+    NickChanged,
+    OccupantJoined,
+    OccupantLeft,
+    PrivateMessage,
+    ReactionsChanged,
+    RightsChanged,
+    RoomMessage,
+    RoomStateChanged,
+    StatusChanged,
+    SubjectChanged,
+)
+from botkit.model.rooms import Affiliation, Role
+from botkit.routing.context import Middleware
+from botkit.routing.converters import Converter
+from botkit.routing.filters import Filter
+from botkit.routing.specs import AdhocSpec, CommandSpec, HandlerSpec, Need, Right, ScheduleSpec
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+class Registrar:
+    """One kind of event on a router; used as ``@router.join`` or ``@router.join(filter, …)``.
+
+    ``filters`` must all pass. ``catch_up``: also what was said while we were away (``event.source``
+    tells). ``own``: also our own doings, which are left out else so that no bot answers itself.
+    ``commands=False``: not the messages that are commands. ``timeout``: seconds until the handler
+    is cancelled, None for the dispatcher's.
+    """
+
+    def __init__(self, router: Router, *events: type[Event]) -> None:
+        self._router = router
+        self._events = events
+
+    @overload
+    def __call__(self, handler: F, /) -> F: ...
+
+    @overload
+    def __call__(
+        self,
+        *filters: Filter,
+        catch_up: bool = False,
+        own: bool = False,
+        commands: bool = True,
+        timeout: float | None = None,
+    ) -> Callable[[F], F]: ...
+
+    def __call__(
+        self,
+        *given: Any,
+        catch_up: bool = False,
+        own: bool = False,
+        commands: bool = True,
+        timeout: float | None = None,
+    ) -> Any:
+        if len(given) == 1 and not isinstance(given[0], Filter):
+            return self()(given[0])
+        combined = _all(given)
+
+        def record(handler: F) -> F:
+            self._router.handlers.append(
+                HandlerSpec(
+                    handler=handler,
+                    events=self._events,
+                    filter=combined,
+                    catch_up=catch_up,
+                    own=own,
+                    commands=commands,
+                    timeout=timeout,
+                )
+            )
+            return handler
+
+        return record
+
+
+class Router:
+    """Records handlers; knows nothing of any connection. Decorators return the function unchanged.
+
+    All handlers of an event run, in the order in which they were recorded (an included router's
+    where ``include`` stands); of commands the first with that name. ``message`` handlers see
+    messages that are commands, too, so that moderation sees everything; ``commands=False`` leaves
+    them out.
+
+    By kind of event: ``message`` (``RoomMessage`` unless the annotation says ``PrivateMessage`` or
+    ``DirectMessage`` or a union), ``join``, ``part``, ``nick``, ``rights``, ``status``,
+    ``retraction``, ``moderation``, ``reaction``, ``subject``, ``invitation``, ``room_state``,
+    ``start``, ``stop``; ``on`` takes any.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.handlers: list[HandlerSpec] = []
+        self.commands: list[CommandSpec] = []
+        self.schedules: list[ScheduleSpec] = []
+        self.adhoc_commands: list[AdhocSpec] = []
+        self.middlewares: list[Middleware] = []
+        self.converters: dict[Any, Converter] = {}
+        self.included: list[tuple[int, int, Router]] = []  # (handlers before it, commands before it, router)
+        self.message = Registrar(self, RoomMessage, PrivateMessage, DirectMessage)
+        self.join = Registrar(self, OccupantJoined)
+        self.part = Registrar(self, OccupantLeft)
+        self.nick = Registrar(self, NickChanged)
+        self.rights = Registrar(self, RightsChanged)
+        self.status = Registrar(self, StatusChanged)
+        self.retraction = Registrar(self, MessageRetracted, DirectRetraction)
+        self.moderation = Registrar(self, MessageModerated)
+        self.reaction = Registrar(self, ReactionsChanged, DirectReactions)
+        self.subject = Registrar(self, SubjectChanged)
+        self.invitation = Registrar(self, InvitationReceived)
+        self.room_state = Registrar(self, RoomStateChanged)
+        self.start = Registrar(self, BotStarted)
+        self.stop = Registrar(self, BotStopping)
+
+    def on(
+        self,
+        event: type[Event],
+        *filters: Filter,
+        catch_up: bool = False,
+        own: bool = False,
+        commands: bool = True,
+        timeout: float | None = None,
+    ) -> Callable[[F], F]:
+        """Handle any type of event, its subclasses included."""
+        return Registrar(self, event)(*filters, catch_up=catch_up, own=own, commands=commands, timeout=timeout)
+
+    def command(
+        self,
+        name: str,
+        *aliases: str,
+        needs: Right | Iterable[Right] | None = None,
+        adhoc: bool = True,
+        hidden: bool = False,
+        filters: Iterable[Filter] = (),
+        timeout: float | None = None,
+    ) -> Callable[[F], F]:
+        """Run when somebody types the name after the prefix, after our nick, or alone in a private or 1:1 chat.
+
+        ``needs``: one right, or several of which one suffices. ``hidden``: works, but help does
+        not list it. Raises ``ConfigError`` at once for a name or right that cannot be.
+        """
+        names = (name, *aliases)
+        for one in names:
+            if not one or one != one.strip() or any(c.isspace() for c in one):
+                raise ConfigError(f"router {self.name!r}: {one!r} is no name of a command; it is one word")
+        rights = _rights(needs, f"router {self.name!r}: command {name!r}")
+        combined = _all(tuple(filters))
+
+        def record(handler: F) -> F:
+            self.commands.append(
+                CommandSpec(
+                    handler=handler,
+                    names=names,
+                    needs=rights,
+                    adhoc=adhoc,
+                    hidden=hidden,
+                    filter=combined,
+                    timeout=timeout,
+                )
+            )
+            return handler
+
+        return record
+
+    def every(
+        self,
+        *,
+        cron: str | None = None,
+        timezone: str | None = None,
+        days: float = 0,
+        hours: float = 0,
+        minutes: float = 0,
+        seconds: float = 0,
+        rooms: Iterable[Address | str] | None = None,
+        name: str | None = None,
+        timeout: float | None = None,
+    ) -> Callable[[F], F]:
+        """Run by the clock: a cron expression of five fields in a time zone, or an interval.
+
+        ``rooms`` None: once, with no room; (): once for each room of the module; else for these.
+        ``name`` stays the same over restarts; the function's name where it is None.
+        """
+        interval = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        if (cron is None) == (interval <= timedelta(0)):
+            raise ConfigError(f"router {self.name!r}: every() takes either cron=… or a positive interval")
+        if timezone is not None and cron is None:
+            raise ConfigError(f"router {self.name!r}: every(timezone=…) belongs to cron=…")
+        where = None if rooms is None else tuple(r if isinstance(r, Address) else Address.parse(r) for r in rooms)
+
+        def record(handler: F) -> F:
+            self.schedules.append(
+                ScheduleSpec(
+                    handler=handler,
+                    job=name or handler.__name__,
+                    cron=cron,
+                    timezone=timezone,
+                    interval=interval if cron is None else None,
+                    rooms=where,
+                    timeout=timeout,
+                )
+            )
+            return handler
+
+        return record
+
+    def adhoc(
+        self,
+        node: str,
+        title: str,
+        *,
+        needs: Right | Iterable[Right] | None = Need.BOT_ADMIN,
+        timeout: float | None = None,
+    ) -> Callable[[F], F]:
+        """Serve a hand-written ad-hoc command (XEP-0050) at ``node``."""
+        rights = _rights(needs, f"router {self.name!r}: ad-hoc command {node!r}")
+
+        def record(handler: F) -> F:
+            self.adhoc_commands.append(
+                AdhocSpec(handler=handler, node=node, title=title, needs=rights, timeout=timeout)
+            )
+            return handler
+
+        return record
+
+    def include(self, other: Router) -> None:
+        """Take in another router's handlers, inside this one's middleware. Raises ``ConfigError`` for a circle."""
+        if other is self or any(r is self for r in other.walk()):
+            raise ConfigError(f"router {self.name!r} would include itself through {other.name!r}")
+        if any(r is other for r in self.walk()):
+            raise ConfigError(f"router {self.name!r} has {other.name!r} already; its handlers would run twice")
+        self.included.append((len(self.handlers), len(self.commands), other))
+
+    def walk(self) -> Iterable[Router]:
+        """This router and all that it includes."""
+        yield self
+        for _, _, other in self.included:
+            yield from other.walk()
+
+    def middleware(self, ring: Middleware) -> Middleware:
+        """Put ``ring`` around every handler of this router; the first one recorded is the outermost."""
+        self.middlewares.append(ring)
+        return ring
+
+    def converter(self, kind: type[T], convert: Callable[[str, Any], T]) -> None:
+        """Let commands take parameters of type ``kind``: ``convert(word, ctx)`` or raises ``Expected``."""
+        self.converters[kind] = convert
+
+
+def _all(filters: tuple[Filter, ...]) -> Filter | None:
+    for one in filters:
+        if not isinstance(one, Filter):
+            raise ConfigError(f"{one!r} is no filter; put @predicate on a plain function")
+    combined: Filter | None = None
+    for one in filters:
+        combined = one if combined is None else combined & one
+    return combined
+
+
+def _rights(needs: Right | Iterable[Right] | None, what: str) -> tuple[Right, ...]:
+    if needs is None:
+        return ()
+    if isinstance(needs, Affiliation | Role | Need):
+        return (needs,)
+    # Affiliation.ADMIN | Role.MODERATOR is the int 3: an easy slip that must not become "everybody".
+    found: tuple[Any, ...] = tuple(needs) if isinstance(needs, Iterable) else (needs,)
+    if not found or not all(isinstance(right, Affiliation | Role | Need) for right in found):
+        raise ConfigError(
+            f"{what}: needs={needs!r} is no right; write Affiliation.ADMIN, or (Affiliation.ADMIN, Role.MODERATOR)"
+        )
+    return found

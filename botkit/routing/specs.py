@@ -1,0 +1,144 @@
+"""What decorators record: plain values that a router holds, and that the dispatcher and services read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from botkit.model.address import Address
+from botkit.model.events import Event
+from botkit.model.rooms import Affiliation, Role
+from botkit.routing.filters import Filter
+
+Handler = Callable[..., Any]
+"""A handler as its author wrote it: ``async def`` with annotated parameters."""
+
+
+class Need(Enum):
+    """A right that is no room's to give."""
+
+    BOT_ADMIN = "to run this bot"
+
+
+Right = Affiliation | Role | Need
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """What every recorded handler has. ``timeout`` None: the dispatcher's."""
+
+    handler: Handler
+    timeout: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The function's own name."""
+        return str(getattr(self.handler, "__qualname__", repr(self.handler)))
+
+    @property
+    def place(self) -> str:
+        """``file:line`` of the function."""
+        code = getattr(self.handler, "__code__", None)
+        return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else "?"
+
+    @property
+    def doc(self) -> str:
+        """The docstring, without indentation; "" where there is none."""
+        lines = (getattr(self.handler, "__doc__", None) or "").strip().splitlines()
+        return "\n".join(line.strip() for line in lines)
+
+    @property
+    def summary(self) -> str:
+        """The docstring's first line."""
+        return self.doc.partition("\n")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerSpec(Spec):
+    """A handler of events. ``events`` are the types that it may get; its annotation may narrow them."""
+
+    events: tuple[type[Event], ...]
+    filter: Filter | None = None
+    catch_up: bool = False
+    own: bool = False
+    commands: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSpec(Spec):
+    """A command. Whoever has one of ``needs`` may run it; () is everybody.
+
+    ``names`` has its name first, then the aliases. ``adhoc``: offered over XEP-0050, too.
+    """
+
+    names: tuple[str, ...]
+    needs: tuple[Right, ...] = ()
+    adhoc: bool = True
+    hidden: bool = False
+    filter: Filter | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSpec(Spec):
+    """A handler that runs by the clock: by ``cron`` (five fields, in ``timezone``) or every ``interval``.
+
+    ``rooms`` None: it runs once with no room; else once for each of these rooms, () meaning every
+    room in which its module is active. ``job`` is a name that stays the same over restarts.
+    """
+
+    job: str
+    cron: str | None = None
+    timezone: str | None = None
+    interval: timedelta | None = None
+    rooms: tuple[Address, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdhocSpec(Spec):
+    """A hand-written ad-hoc command: ``async (ctx, form: Form | None) -> Form | Note | str | AdhocStep``."""
+
+    node: str
+    title: str
+    needs: tuple[Right, ...] = (Need.BOT_ADMIN,)
+
+
+class ParameterKind(Enum):
+    """How a command's parameter takes its text."""
+
+    WORD = "word"
+    REPEATED = "repeated"  # ``*args``: every remaining word
+    REST = "rest"  # keyword-only ``str``: the rest of the line as it was typed
+    FLAG = "flag"  # keyword-only ``bool``: ``--name``
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter of a command, from which usage texts and forms are made.
+
+    ``type`` is the annotation without ``Annotated`` and ``| None``; ``constraints`` are what
+    ``Annotated`` carried (``Range``, ``Pattern``, annotated_types'). ``choices`` are the words
+    that a ``Literal``, an enum, an affiliation or a role allows, () for free input. ``label``
+    is what usage shows for it. ``doc`` is a ``str`` in the ``Annotated``, or None.
+    """
+
+    name: str
+    kind: ParameterKind
+    type: Any
+    required: bool
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    constraints: tuple[Any, ...] = field(default=())
+    doc: str | None = None
+
+    @property
+    def usage(self) -> str:
+        """``<who>``, ``[span]``, ``[reason …]``, ``[--quiet]``."""
+        shown = "|".join(self.choices) if 0 < len(self.choices) <= 6 else self.name.replace("_", "-")
+        if self.kind is ParameterKind.FLAG:
+            return f"[--{self.name.replace('_', '-')}]"
+        if self.kind is not ParameterKind.WORD:
+            shown += " …"
+        return f"<{shown}>" if self.required else f"[{shown}]"
