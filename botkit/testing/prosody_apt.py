@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,17 +42,34 @@ def find_mirror() -> Mirror:
     if missing:
         raise ProsodyUnavailable(f"{', '.join(missing)} not found; install prosody and prosody-modules by hand")
     codename = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
-    wanted = "$(ORIGIN)\t$(CODENAME)\t$(REPO_URI)"
-    answer = run(["apt-get", "indextargets", "--format", wanted, "Created-By: Packages", "Component: main"], seconds=60)
-    for line in answer.splitlines():
-        origin, _, rest = line.partition("\t")
-        suite, _, address = rest.partition("\t")
-        if origin in _COMPONENTS and suite == codename:
-            return Mirror(origin, codename, address)
+    mirror = _known_mirror(codename)
+    if mirror is None:
+        # A new machine or container has sources, but no package lists yet to tell whose they are.
+        with tempfile.TemporaryDirectory() as folder:
+            lists = ["-o", f"Dir::State::lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
+            for name in ("lists/partial", "cache/archives/partial"):
+                (Path(folder) / name).mkdir(parents=True)
+            sandbox = ["-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1"]
+            run(["apt-get", "-qq", *lists, *sandbox, "update"], seconds=_UPDATE_SECONDS)
+            mirror = _known_mirror(codename, *lists)
+    if mirror is not None:
+        return mirror
     raise ProsodyUnavailable(
         f"apt knows no mirror of Debian or Ubuntu for {codename or 'this release'!r};"
         " run 'apt-get update' or install prosody and prosody-modules by hand"
     )
+
+
+def _known_mirror(codename: str, *options: str) -> Mirror | None:
+    """The mirror of ``codename`` in apt's package lists; None if the lists name none."""
+    wanted = "$(ORIGIN)\t$(CODENAME)\t$(REPO_URI)"
+    targets = ["indextargets", "--format", wanted, "Created-By: Packages", "Component: main"]
+    for line in run(["apt-get", *options, *targets], seconds=60).splitlines():
+        origin, _, rest = line.partition("\t")
+        suite, _, address = rest.partition("\t")
+        if origin in _COMPONENTS and suite == codename:
+            return Mirror(origin, codename, address)
+    return None
 
 
 class PrivateApt:
