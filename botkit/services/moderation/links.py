@@ -1,0 +1,139 @@
+"""Links as people write them, also to hide them: bare domains, ``hxxp``, ``example[.]com``, ``xmpp:`` invitations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from botkit.services.moderation.memory import Person
+from botkit.services.moderation.normalise import normalise
+from botkit.services.moderation.rules import Finding
+from botkit.services.moderation.statement import Statement
+
+# An address with a scheme. Everything up to a space or a bracket that closes it belongs to it.
+_WITH_SCHEME = re.compile(
+    r"(?<![a-z0-9])(?:(?:h(?:tt|xx)ps?|ftps?|wss?|gemini|ircs?)\s?:[/\\]{1,3}|xmpp:(?://)?)([^\s<>\"']{1,2048})"
+)
+# A host name without one: labels and dots, then perhaps a port or a path. Possessive bounds keep it linear.
+_BARE = re.compile(
+    r"(?<![\w@.\-/])((?:[^\W_](?:[\w\-]{0,62})\.){1,32}([^\W\d_]{2,24}|xn--[a-z0-9\-]{1,59}))\.?(?![\w@\-])(:\d{1,5}\b)?(/\S)?"
+)
+_DOTS = re.compile(r"[\[({]\s?(?:\.|dot)\s?[\])}]|[。｡．]")
+_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
+
+# Ends of host names that are counted as links wherever they stand. Others ("readme.md", "done.it", "main.py") are ends
+# of file names or of words as often: they count behind "www.", before a path or port, or where a list names the domain.
+_PLAIN_ENDS = frozenset(
+    re.findall(
+        "[a-z]+",
+        """
+        com net org info biz xyz online site shop store club top vip pro app dev io ai gg ru ua by kz de fr es pt
+        nl eu uk cn jp kr tk ml ga cf gq icu buzz live link click win bid loan work rest fun space website tech
+        cloud digital agency media news blog life world today group team email finance money cash casino bet
+        poker porn sexy sex xxx adult dating cam porno tube promo sale deals discount market crypto exchange
+        trade capital fund wtf lol ninja guru page zone su mobi name tel asia cat jobs travel edu gov mil int
+        onion chat social network
+        """,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link: its ``host`` (lower case, IDN in its ASCII form, no port), and as it was ``written`` (normalised).
+
+    ``certain`` is False for what may as well be a file name or two words without a space between.
+    """
+
+    host: str
+    written: str
+    certain: bool = True
+
+
+def find_links(text: str) -> list[Link]:
+    """Every link in ``text`` (raw or normalised), in order of kinds. Never raises."""
+    folded = normalise(text)
+    return list(_links(folded))
+
+
+def within(host: str, domains: Collection[str]) -> str | None:
+    """The one of ``domains`` that is ``host`` or a parent of it; None if none is."""
+    rest = host
+    while True:
+        if rest in domains:
+            return rest
+        _, dot, rest = rest.partition(".")
+        if not dot:
+            return None
+
+
+class LinkRule:
+    """Links that are not wanted.
+
+    A host in ``deny`` (or below a domain there) is never wanted; one in ``allow`` always is. Of all others
+    none is where ``others`` is False.
+    """
+
+    name = "links"
+
+    def __init__(
+        self, *, deny: Collection[str] = (), allow: Collection[str] = (), others: bool = True, points: int = 2
+    ) -> None:
+        self._deny = frozenset(map(canonical_host, deny))
+        self._allow = frozenset(map(canonical_host, allow))
+        self._others = others
+        self._points = points
+
+    def examine(self, said: Statement, person: Person) -> Finding | None:
+        """The first link that is not wanted."""
+        for link in _links(said.folded):
+            if denied := within(link.host, self._deny):
+                return self._found("link to a listed site", f"{link.written} ({denied})")
+            if not self._others and link.certain and not within(link.host, self._allow):
+                return self._found("link", link.written)
+        return None
+
+    def _found(self, label: str, evidence: str) -> Finding:
+        return Finding(rule=self.name, points=self._points, label=label, evidence=evidence[:200])
+
+
+def canonical_host(host: str) -> str:
+    """``host`` in lower case, without port and final dot, international names in their ASCII form. Never raises."""
+    host = host.strip().lower().rstrip(".")
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:  # too long, or letters that no name may have: compared as written
+        return host
+
+
+def _links(folded: str) -> Iterator[Link]:
+    if not ("." in folded or ":" in folded or "。" in folded or "dot" in folded):
+        return  # nothing here can be a link; true of most of what people say
+    text = _DOTS.sub(".", folded) if not folded.isascii() or _has_bracket(folded) else folded
+    if ":" in text:
+        for match in _WITH_SCHEME.finditer(text):
+            if host := _host_of(match.group(1)):
+                yield Link(host, match.group()[:200])
+    if "." not in text:
+        return
+    for match in _BARE.finditer(text):
+        host, end = match.group(1), match.group(2)
+        certain = bool(match.group(3) or match.group(4) or host.startswith("www.")) or end in _PLAIN_ENDS
+        yield Link(canonical_host(host), match.group()[:200], certain or end.startswith("xn--"))
+
+
+def _has_bracket(text: str) -> bool:
+    return "[" in text or "(" in text or "{" in text
+
+
+def _host_of(rest: str) -> str | None:
+    """The host of what follows a scheme: ``good.example@evil.example:8080/path`` goes to ``evil.example``."""
+    authority = re.split(r"[/\\?#]", rest, maxsplit=1)[0]
+    host = authority.rpartition("@")[2]
+    if host.startswith("["):
+        return host.partition("]")[0] + "]" if "]" in host else None
+    host = canonical_host(host.partition(":")[0].rstrip(".,;!)]}"))
+    return host if "." in host or _IPV4.match(host) else None

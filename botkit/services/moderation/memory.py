@@ -1,0 +1,97 @@
+"""What the rules remember of people. Bounded: who has been silent longest is forgotten first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+from botkit.model.address import Address
+from botkit.model.messages import ArchiveId, MessageId
+from botkit.model.rooms import Occupant
+
+REMEMBERED = 64  # of each person: times, texts, messages, points
+
+
+@dataclass(slots=True)
+class Person:
+    """One author in one room. ``spoke`` are POSIX times, ``texts`` (time, hash of the text), ``points`` likewise."""
+
+    spoke: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    texts: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    messages: deque[tuple[MessageId, ArchiveId]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    points: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    warned: float | None = None  # when last, on the monotonic clock
+    struck: dict[str, float] = field(default_factory=dict)  # when each measure was last taken, likewise
+
+    def total(self, second: float, window: float) -> int:
+        """Points of the last ``window`` seconds before ``second``."""
+        oldest = second - window
+        return sum(points for when, points in self.points if when > oldest)
+
+    def versions(self, message_id: MessageId) -> list[ArchiveId]:
+        """Where the archive keeps this person's message of that id."""
+        return [archive_id for own_id, archive_id in self.messages if own_id == message_id]
+
+
+class Memory:
+    """People by room and identity, and which messages have been judged already.
+
+    ``people`` and ``judged`` are how many of each are kept; a person takes at most some 15 KiB.
+    """
+
+    def __init__(self, people: int = 4096, judged: int = 16384) -> None:
+        self._people: OrderedDict[str, Person] = OrderedDict()
+        self._max_people = people
+        self._judged: OrderedDict[tuple[Address, ArchiveId], None] = OrderedDict()
+        self._max_judged = judged
+        self._seen: OrderedDict[str, Occupant] = OrderedDict()
+
+    def person(self, author: Occupant) -> Person:
+        """What is known of ``author``; somebody new if nothing is."""
+        key = person_key(author)
+        found = self._people.get(key)
+        if found is None:
+            found = self._people[key] = Person()
+            if len(self._people) > self._max_people:
+                self._people.popitem(last=False)
+        else:
+            self._people.move_to_end(key)
+        return found
+
+    def first_time(self, room: Address, archive_id: ArchiveId) -> bool:
+        """False if this message was judged before: live messages come again with the archive."""
+        key = (room, archive_id)
+        if key in self._judged:
+            return False
+        self._judged[key] = None
+        if len(self._judged) > self._max_judged:
+            self._judged.popitem(last=False)
+        return True
+
+    def introduce(self, occupant: Occupant) -> None:
+        """Remember who is behind an occupant-id: an archive tells neither real JID nor affiliation."""
+        if not occupant.known or occupant.occupant_id is None:
+            return
+        key = person_key(occupant)
+        if self._seen.get(key) is occupant:
+            return
+        self._seen[key] = occupant
+        self._seen.move_to_end(key)
+        if len(self._seen) > self._max_people:
+            self._seen.popitem(last=False)
+
+    def last_seen(self, author: Occupant) -> Occupant | None:
+        """The same person as its latest presence showed it; None if it was not seen or cannot be recognised."""
+        return self._seen.get(person_key(author)) if author.occupant_id is not None else None
+
+
+def person_key(author: Occupant) -> str:
+    """Who this is, the same in presence, live messages and archives: occupant-id, else real JID, else nick.
+
+    A nick tells people apart only within the memory of one run and never justifies more than a kick.
+    """
+    if author.occupant_id is not None:
+        return f"{author.room}\0id\0{author.occupant_id}"
+    if author.real is not None:
+        return f"{author.room}\0jid\0{author.real.bare}"
+    return f"{author.room}\0nick\0{author.nick}"

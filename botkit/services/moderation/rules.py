@@ -1,0 +1,153 @@
+"""The rules: each looks at one statement and at what is remembered of its author. Pure apart from that memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from botkit.services.moderation.memory import REMEMBERED, Person
+from botkit.services.moderation.normalise import closed_up, normalise
+from botkit.services.moderation.statement import Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one rule found. ``evidence`` is the matched text (normalised) or the count; ``label`` is said to people."""
+
+    rule: str
+    points: int
+    label: str
+    evidence: str
+
+
+class Rule(Protocol):
+    """One question about a statement."""
+
+    @property
+    def name(self) -> str:
+        """What logs call it."""
+
+    def examine(self, said: Statement, person: Person) -> Finding | None:
+        """What is wrong with ``said``; None if nothing is. Must not raise, whatever the text."""
+
+
+class WordRule:
+    """Words and phrases that are not wanted.
+
+    A word matches between word boundaries; ``*`` at an end lifts that boundary (``spam*``). Nothing that
+    lies within a match of ``allow`` counts (``scunthorpe``).
+    """
+
+    name = "words"
+
+    def __init__(self, words: Collection[str], *, allow: Collection[str] = (), points: int = 2) -> None:
+        self._points = points
+        self._unwanted = _alternation(words)
+        self._allowed = _alternation(allow)
+
+    def examine(self, said: Statement, person: Person) -> Finding | None:
+        """The first unwanted word, also where its letters are kept apart."""
+        if self._unwanted is None:
+            return None
+        hit = self._first(said.folded)
+        if hit is None and (closed := closed_up(said.folded)):
+            hit = self._first(closed)
+        if hit is None:
+            return None
+        return Finding(rule=self.name, points=self._points, label="unwanted word", evidence=hit)
+
+    def _first(self, text: str) -> str | None:
+        assert self._unwanted is not None
+        allowed: list[tuple[int, int]] | None = None
+        for match in self._unwanted.finditer(text):
+            if allowed is None:
+                allowed = [m.span() for m in self._allowed.finditer(text)] if self._allowed else []
+            if not any(start <= match.start() and match.end() <= end for start, end in allowed):
+                return match.group()
+        return None
+
+
+class FloodRule:
+    """More than ``messages`` by one person within ``seconds``."""
+
+    name = "flood"
+
+    def __init__(self, messages: int, seconds: float, *, points: int = 2) -> None:
+        self._over = min(messages + 1, REMEMBERED)
+        self._seconds = seconds
+        self._points = points
+
+    def examine(self, said: Statement, person: Person) -> Finding | None:
+        """True for every message above the measure, corrections included."""
+        spoke = person.spoke
+        # abs: messages read from an archive may come after later live ones.
+        if not said.spoken or len(spoke) < self._over or abs(said.second - spoke[-self._over]) > self._seconds:
+            return None
+        evidence = f"{self._over} messages in {self._seconds:g} s"
+        return Finding(rule=self.name, points=self._points, label="too many messages", evidence=evidence)
+
+
+class DuplicateRule:
+    """The same text ``times`` times by one person within ``seconds``. Texts shorter than ``shortest`` do not count."""
+
+    name = "duplicates"
+
+    def __init__(self, times: int, seconds: float, *, shortest: int = 8, points: int = 2) -> None:
+        self._times = times
+        self._seconds = seconds
+        self._shortest = shortest
+        self._points = points
+
+    def examine(self, said: Statement, person: Person) -> Finding | None:
+        """Counts the repetition, and remembers the text."""
+        # A correction that changes nothing is a client's oddity, no second message.
+        if not said.spoken or said.replaces is not None or len(said.folded) < self._shortest:
+            return None
+        mark = hash(" ".join(said.folded.split()))
+        person.texts.append((said.second, mark))
+        same = sum(other == mark and abs(said.second - when) <= self._seconds for when, other in person.texts)
+        if same < self._times:
+            return None
+        evidence = f"{same} times in {self._seconds:g} s"
+        return Finding(rule=self.name, points=self._points, label="the same text again", evidence=evidence)
+
+
+class AnomalyRule:
+    """Stanzas malformed as no ordinary client makes them: a way to hide from bots. ``ignore`` lets some kinds pass."""
+
+    name = "malformed"
+
+    def __init__(self, *, ignore: Collection[str] = (), points: int = 1) -> None:
+        self._ignore = frozenset(ignore)
+        self._points = points
+
+    def examine(self, said: Statement, person: Person) -> Finding | None:
+        """The first anomaly that is not ignored."""
+        if not said.anomalies:
+            return None
+        for anomaly in said.anomalies:
+            if anomaly not in self._ignore:
+                return Finding(rule=self.name, points=self._points, label="malformed message", evidence=anomaly)
+        return None
+
+
+def examine_all(rules: Sequence[Rule], said: Statement, person: Person) -> tuple[Finding, ...]:
+    """Every finding. Each rule is asked, since some of them count."""
+    return tuple(found for rule in rules if (found := rule.examine(said, person)) is not None)
+
+
+def _alternation(words: Collection[str]) -> re.Pattern[str] | None:
+    """One pattern for all of ``words``, longest first so that the evidence is the whole phrase; None for none."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for word in sorted({normalise(w).strip() for w in words}, key=len, reverse=True):
+        core = word.strip("*").split()
+        if core:
+            # No \w* in front: beginning at every letter of a long word would make it quadratic.
+            before = "" if word.startswith("*") else r"(?<!\w)"
+            after = r"\w*" if word.endswith("*") else r"(?!\w)"
+            groups.setdefault((before, after), []).append(r"\s+".join(map(re.escape, core)))
+    # One group for all words with the same boundaries: the boundary is looked for once, not once for each word.
+    parts = [f"{before}(?:{'|'.join(cores)}){after}" for (before, after), cores in groups.items()]
+    return re.compile("|".join(parts)) if parts else None

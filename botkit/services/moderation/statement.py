@@ -1,0 +1,91 @@
+"""What somebody said, whatever kind of stanza carried it, ready for the rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from botkit.model.address import Address
+from botkit.model.events import Event, ReactionsChanged, RoomMessage, StatusChanged, SubjectChanged
+from botkit.model.messages import ArchiveId, MessageId, Source
+from botkit.model.rooms import Occupant
+from botkit.services.moderation.normalise import normalise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One thing that clients show: all its texts in ``text``, the same normalised in ``folded``.
+
+    ``second`` is ``at`` as a POSIX time. ``spoken`` is True for messages, which flood and duplicate rules count.
+    ``replaces`` is the id of the message that this one corrects (XEP-0308).
+    """
+
+    room: Address
+    author: Occupant
+    at: datetime
+    second: float
+    text: str
+    folded: str
+    spoken: bool = True
+    subject: bool = False
+    archive_id: ArchiveId | None = None
+    message_id: MessageId | None = None
+    replaces: MessageId | None = None
+    source: Source = Source.LIVE
+    anomalies: tuple[str, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        """True if it was said just now; False for what history or an archive brought."""
+        return self.source is Source.LIVE
+
+    @staticmethod
+    def of(event: Event) -> Statement | None:
+        """What ``event`` shows to the room; None if it is of another kind, or shows nothing."""
+        if isinstance(event, RoomMessage):
+            content = event.content
+            text = content.everything
+            return Statement(
+                room=event.room,
+                author=event.author,
+                at=event.at,
+                second=event.at.timestamp(),
+                text=text,
+                folded=normalise(text),
+                archive_id=event.archive_id,
+                message_id=event.message_id,
+                replaces=content.replaces,
+                source=event.source,
+                anomalies=event.anomalies,
+            )
+        return _other(event)
+
+
+def _other(event: Event) -> Statement | None:
+    """Statements that are no messages. Every client shows subjects, reactions (whose text nobody checks,
+    XEP-0444 §3) and status texts, so that spam can stand in them."""
+    archive_id: ArchiveId | None = None
+    source = Source.LIVE
+    match event:
+        case SubjectChanged():
+            text, archive_id, source = event.subject, event.archive_id, event.source
+        case ReactionsChanged():
+            text, archive_id, source = " ".join(event.reactions), event.archive_id, event.source
+        case StatusChanged():
+            text = event.author.status or ""
+        case _:
+            return None
+    if not text:
+        return None
+    return Statement(
+        room=event.room,
+        author=event.author,
+        at=event.at,
+        second=event.at.timestamp(),
+        text=text,
+        folded=normalise(text),
+        spoken=False,
+        subject=isinstance(event, SubjectChanged),
+        archive_id=archive_id,
+        source=source,
+    )
