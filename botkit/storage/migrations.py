@@ -1,0 +1,93 @@
+"""The shape of the database, grown step by step. A step that was released is never changed; add another."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from botkit.errors import StoreError
+
+APPLICATION_ID = 0x626F746B  # "botk", at offset 68 of the file: tells our databases from other programs'
+
+_MESSAGES = (
+    "CREATE TABLE room (id INTEGER PRIMARY KEY, account TEXT NOT NULL, address TEXT NOT NULL,"
+    " UNIQUE (account, address)) STRICT",
+    # Times are microseconds since 1970, UTC. "room" says the account, too. "body" is what is shown; "original" is
+    # set only where that differs from what was first said. "origin_id" is NULL where it equals "message_id".
+    # "corrects" points a correction to its message. Times of ours and of the server's clock may differ.
+    """CREATE TABLE message (
+        number INTEGER PRIMARY KEY,
+        room INTEGER NOT NULL REFERENCES room (id),
+        archive_id TEXT, message_id TEXT, origin_id TEXT, replaces TEXT, corrects INTEGER,
+        at INTEGER NOT NULL, source TEXT NOT NULL,
+        nick TEXT NOT NULL, identity TEXT, occupant_id TEXT, real TEXT,
+        body TEXT NOT NULL, original TEXT,
+        corrected INTEGER, retracted INTEGER, retracted_by TEXT, reason TEXT
+    ) STRICT""",
+    "CREATE UNIQUE INDEX message_archive_id ON message (room, archive_id) WHERE archive_id IS NOT NULL",
+    "CREATE INDEX message_at ON message (room, at)",
+    "CREATE INDEX message_message_id ON message (room, message_id) WHERE message_id IS NOT NULL",
+    "CREATE INDEX message_origin_id ON message (room, origin_id) WHERE origin_id IS NOT NULL",
+    "CREATE INDEX message_orphan ON message (room, replaces) WHERE replaces IS NOT NULL AND corrects IS NULL",
+    "CREATE INDEX message_corrects ON message (corrects) WHERE corrects IS NOT NULL",
+    "CREATE INDEX message_original ON message (room) WHERE original IS NOT NULL",
+    "CREATE VIEW shown AS SELECT number, body FROM message WHERE corrects IS NULL AND body <> ''",
+    "CREATE VIRTUAL TABLE message_words USING fts5 (body, content='shown', content_rowid='number',"
+    " tokenize='unicode61 remove_diacritics 2')",
+    """CREATE TRIGGER message_added AFTER INSERT ON message WHEN new.corrects IS NULL AND new.body <> '' BEGIN
+        INSERT INTO message_words (rowid, body) VALUES (new.number, new.body); END""",
+    """CREATE TRIGGER message_unshown AFTER UPDATE OF body, corrects ON message
+        WHEN old.corrects IS NULL AND old.body <> '' BEGIN
+        INSERT INTO message_words (message_words, rowid, body) VALUES ('delete', old.number, old.body);
+        INSERT INTO message_words (rowid, body) SELECT new.number, new.body
+            WHERE new.corrects IS NULL AND new.body <> ''; END""",
+    """CREATE TABLE pending_retraction (
+        number INTEGER PRIMARY KEY, room INTEGER NOT NULL REFERENCES room (id),
+        target TEXT NOT NULL, at INTEGER NOT NULL, by_room INTEGER NOT NULL,
+        nick TEXT, identity TEXT, reason TEXT
+    ) STRICT""",
+    "CREATE INDEX pending_retraction_target ON pending_retraction (room, target)",
+    "CREATE TABLE cursor (room INTEGER PRIMARY KEY REFERENCES room (id), archive_id TEXT NOT NULL,"
+    " at INTEGER NOT NULL) STRICT",
+    "CREATE TABLE key_value (account TEXT NOT NULL, space TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+    " PRIMARY KEY (account, space, key)) STRICT, WITHOUT ROWID",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES,)
+"""Migration n (from 1) brings a database from version n - 1 to n, in one transaction."""
+
+VERSION = len(MIGRATIONS)
+
+
+def check(connection: sqlite3.Connection, path: str) -> int:
+    """The version of the database, 0 if it is new. Raises ``StoreError`` if it is not ours, or newer than we."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    used = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+    if used and not ours:
+        raise StoreError(f"{path} is the database of another program; name another file in [storage] path")
+    if version > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer botkit (database version {version}, this one knows {VERSION}); "
+            "install that version again, or go back to a copy made before"
+        )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the database up to date; every step whole or not at all. The connection must be in autocommit mode."""
+    if check(connection, path) == VERSION:
+        return
+    for number in range(1, VERSION + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Looked at again under the lock: another process may have done this step meanwhile.
+            if check(connection, path) < number:
+                for statement in MIGRATIONS[number - 1]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
