@@ -106,14 +106,18 @@ class StanzaError(BotkitError):
 
     ``condition`` is the defined condition (``forbidden``), ``kind`` the error type
     (``auth``, ``cancel``, ``continue``, ``modify``, ``wait``), ``text`` what the peer
-    added for people, or None.
+    added for people, or None. ``application`` is an application-specific condition (§8.3.4) as
+    ``{namespace}name``, or None.
     """
 
-    def __init__(self, condition: str, kind: str, text: str | None = None, *, who: str | None = None) -> None:
+    def __init__(
+        self, condition: str, kind: str, text: str | None = None, *, who: str | None = None, application: str | None = None
+    ) -> None:
         self.condition = condition
         self.kind = kind
         self.text = text
         self.who = who
+        self.application = application
         said = f" ({text})" if text else ""
         super().__init__(f"{who or 'the peer'} answered {condition}{said}")
 
