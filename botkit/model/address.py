@@ -30,6 +30,15 @@ class Address:
         """
         return _parse(text)
 
+    @staticmethod
+    def received(text: str) -> Address:
+        """``text`` as a peer sent it; never raises. Where the preparation refuses it, it is only cut into its parts.
+
+        Stringprep's tables end with Unicode 3.2 and forbid mixed directions, servers follow newer rules (RFC 7622):
+        a nick that only we refuse is in the room all the same, and whoever has it must not be invisible.
+        """
+        return _received(text)
+
     @property
     def bare(self) -> Address:
         """This address without its resource."""
@@ -56,10 +65,20 @@ def _parse(text: str) -> Address:
     if len(text) > 3071:
         raise BadAddress(f"{text[:40]!r}… is {len(text)} characters long; a JID has at most 3071 (RFC 7622 §3.1)")
     try:
-        jid = JID.fromstr(text)
+        jid = JID.fromstr(text, strict=False)  # code points after Unicode 3.2 pass: emoji are common in nicks
     except (ValueError, TypeError) as problem:
         raise BadAddress(f"{text[:200]!r} is not a JID: {problem}; write it as local@domain.example") from None
     return Address(jid.localpart, jid.domain, jid.resource)
+
+
+@lru_cache(maxsize=65536)
+def _received(text: str) -> Address:
+    try:
+        return _parse(text)
+    except BadAddress:
+        bare, slash, resource = text.partition("/")
+        local, at, domain = bare.rpartition("@")
+        return Address(local.lower() if at else None, domain.lower(), resource if slash else None)
 
 
 @lru_cache(maxsize=65536)

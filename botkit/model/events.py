@@ -25,7 +25,7 @@ from enum import Enum
 
 from botkit.errors import StanzaError
 from botkit.model.address import Address
-from botkit.model.messages import ArchiveId, Content, MessageId, Moderation, Source
+from botkit.model.messages import ArchiveId, Content, MessageId, Moderation, Source, Text
 from botkit.model.rooms import Affiliation, Occupant, Role, RoomState
 
 
@@ -192,11 +192,16 @@ class PrivateMessage(OccupantEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectChanged(OccupantEvent):
-    """The room's subject was set; it also ends the joining of a room (XEP-0045 §7.2.15). "" means: none."""
+    """The room's subject was set; it also ends the joining of a room (XEP-0045 §7.2.15). "" means: none.
+
+    ``subjects`` has every language of it, the first being ``subject``.
+    """
 
     subject: str
     archive_id: ArchiveId | None = None
     source: Source = Source.LIVE
+    subjects: tuple[Text, ...] = ()
+    anomalies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

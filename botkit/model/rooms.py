@@ -68,6 +68,11 @@ class Occupant:
         return self.address.resource or ""
 
     @property
+    def is_room(self) -> bool:
+        """True if this is the room itself speaking (its bare JID): nobody to act against, and without rights."""
+        return self.address.resource is None
+
+    @property
     def room(self) -> Address:
         """The room's bare JID."""
         return self.address.bare

@@ -1,0 +1,54 @@
+"""Links offered as files: out-of-band data (XEP-0066), file sharing (XEP-0447) and media sharing (XEP-0385)."""
+
+from __future__ import annotations
+
+from typing import Final
+from xml.etree.ElementTree import Element, SubElement
+
+from botkit.model import anomalies
+from botkit.model.messages import Attachment
+from botkit.protocol.draft import Draft
+from botkit.protocol.namespaces import OOB, SIMS
+from botkit.protocol.text import all_text, child_text, clean
+
+_URL: Final = f"{{{OOB}}}url"
+_DESC: Final = f"{{{OOB}}}desc"
+_MEDIA_SHARING: Final = f"{{{SIMS}}}media-sharing"
+
+
+def read_oob(draft: Draft, child: Element) -> None:
+    """``<x xmlns='jabber:x:oob'/>``. A description without a link is kept with the link ""."""
+    url = child_text(child, _URL)
+    desc = child_text(child, _DESC)
+    if url is None:
+        draft.odd(anomalies.MALFORMED_ATTACHMENT)
+    if url or desc:
+        draft.attachments.append(Attachment(url or "", desc))
+
+
+def read_sharing(draft: Draft, child: Element) -> None:
+    """``<file-sharing/>``, or a ``<reference/>`` around ``<media-sharing/>``: shown even without a body."""
+    name: list[str] = []
+    for part in child.iter():
+        local = str(part.tag).rpartition("}")[2]
+        if local in ("name", "desc"):
+            name.append(all_text(part).strip())
+    desc = " ".join(dict.fromkeys(n for n in name if n)) or None
+    urls = [u for part in child.iter() if (u := part.get("target") or (part.get("uri") if part is not child else None))]
+    for url in dict.fromkeys(urls):
+        draft.attachments.append(Attachment(url, desc))
+    if not urls and desc:
+        draft.attachments.append(Attachment("", desc))
+
+
+def read_reference(draft: Draft, child: Element) -> None:
+    """``<reference/>`` (XEP-0372) counts where it carries a file (XEP-0385 §2.1)."""
+    if any(part.tag == _MEDIA_SHARING for part in child):
+        read_sharing(draft, child)
+
+
+def build_oob(url: str) -> Element:
+    """``<x xmlns='jabber:x:oob'/>`` with ``url``."""
+    element = Element(f"{{{OOB}}}x")
+    SubElement(element, _URL).text = clean(url)
+    return element
