@@ -111,7 +111,13 @@ class StanzaError(BotkitError):
     """
 
     def __init__(
-        self, condition: str, kind: str, text: str | None = None, *, who: str | None = None, application: str | None = None
+        self,
+        condition: str,
+        kind: str,
+        text: str | None = None,
+        *,
+        who: str | None = None,
+        application: str | None = None,
     ) -> None:
         self.condition = condition
         self.kind = kind
