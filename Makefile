@@ -20,8 +20,8 @@ test: setup check  ## checks, the whole suite, then unit and connection tests on
 	@$(BIN)/python tools/other_interpreters.py
 
 check: setup  ## format, lint, types, layers
-	@$(BIN)/ruff format --quiet --check --diff .
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
