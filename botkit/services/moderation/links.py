@@ -19,7 +19,8 @@ _WITH_SCHEME = re.compile(
 _BARE = re.compile(
     r"(?<![\w@.\-/])((?:[^\W_](?:[\w\-]{0,62})\.){1,32}([^\W\d_]{2,24}|xn--[a-z0-9\-]{1,59}))\.?(?![\w@\-])(:\d{1,5}\b)?(/\S)?"
 )
-_DOTS = re.compile(r"[\[({]\s?(?:\.|dot)\s?[\])}]|[。｡．]")
+_DOTS = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?|[。｡．]")
+_COLON = re.compile(r"[\[({]:[\])}]")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
 
 # Ends of host names that are counted as links wherever they stand. Others ("readme.md", "done.it", "main.py") are ends
@@ -112,7 +113,9 @@ def canonical_host(host: str) -> str:
 def _links(folded: str) -> Iterator[Link]:
     if not ("." in folded or ":" in folded or "。" in folded or "dot" in folded):
         return  # nothing here can be a link; true of most of what people say
-    text = _DOTS.sub(".", folded) if not folded.isascii() or _has_bracket(folded) else folded
+    text = folded
+    if not folded.isascii() or _has_bracket(folded):
+        text = _COLON.sub(":", _DOTS.sub(".", folded))
     if ":" in text:
         for match in _WITH_SCHEME.finditer(text):
             if host := _host_of(match.group(1)):
