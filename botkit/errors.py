@@ -133,9 +133,16 @@ class StanzaError(BotkitError):
         return self.kind == "wait"
 
     @staticmethod
-    def of(condition: str, kind: str, text: str | None = None, *, who: str | None = None) -> StanzaError:
+    def of(
+        condition: str,
+        kind: str,
+        text: str | None = None,
+        *,
+        who: str | None = None,
+        application: str | None = None,
+    ) -> StanzaError:
         """The subclass that callers branch on for ``condition``, or a plain ``StanzaError``."""
-        return _BY_CONDITION.get(condition, StanzaError)(condition, kind, text, who=who)
+        return _BY_CONDITION.get(condition, StanzaError)(condition, kind, text, who=who, application=application)
 
 
 class Forbidden(StanzaError):

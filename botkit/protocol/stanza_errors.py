@@ -20,7 +20,7 @@ def parse_error(error: Element | None, who: str | None = None) -> StanzaError:
     Without a defined condition it is ``undefined-condition`` (§8.3.3.21), with an odd type ``cancel``: not tried again.
     For ``gone`` and ``redirect`` without a text, ``text`` is the address that the condition holds.
     """
-    condition, text, where = "undefined-condition", None, None
+    condition, text, where, detail = "undefined-condition", None, None, None
     kind = "cancel" if error is None else error.get("type", "cancel")
     for child in () if error is None else error:
         if child.tag == _TEXT:
@@ -28,16 +28,20 @@ def parse_error(error: Element | None, who: str | None = None) -> StanzaError:
         elif str(child.tag).startswith(f"{{{STANZAS}}}"):
             condition = str(child.tag).rpartition("}")[2]
             where = (child.text or "").strip() or None
-    return StanzaError.of(condition, kind if kind in _KINDS else "cancel", text or where, who=who)
+        elif detail is None and isinstance(child.tag, str):
+            detail = child.tag
+    kind = kind if kind in _KINDS else "cancel"
+    return StanzaError.of(condition, kind, text or where, who=who, application=detail)
 
 
-def build_error(error: StanzaError, *details: Element) -> Element:
-    """``<error/>`` to put into an IQ of type error. ``details``: application-specific conditions (§8.3.4)."""
+def build_error(error: StanzaError) -> Element:
+    """``<error/>`` to put into an IQ of type error."""
     element = Element(ERROR, {"type": error.kind})
     SubElement(element, f"{{{STANZAS}}}{error.condition}")
     if error.text:
         SubElement(element, _TEXT).text = clean(error.text)
-    element.extend(details)
+    if error.application:
+        SubElement(element, error.application)
     return element
 
 
