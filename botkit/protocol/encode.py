@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
-from botkit.errors import MisuseError
 from botkit.model.actions import (
-    Action,
     Invite,
-    Moderate,
     React,
     RetractOwn,
     SendMessage,
@@ -24,7 +20,6 @@ from botkit.protocol import namespaces as ns
 from botkit.protocol.correction import build_replace
 from botkit.protocol.fallback import build_fallback
 from botkit.protocol.invitations import build_invite
-from botkit.protocol.moderation import build_moderate
 from botkit.protocol.muc import build_affiliation, build_role
 from botkit.protocol.oob import build_oob
 from botkit.protocol.reactions import build_reactions
@@ -33,34 +28,33 @@ from botkit.protocol.retraction import add_retraction
 from botkit.protocol.stanza_ids import ORIGIN_ID_TAG
 from botkit.protocol.text import clean
 
+MessageAction = SendMessage | React | RetractOwn | SetSubject | Invite
 _BODY: Final = f"{{{ns.CLIENT}}}body"
 
 
-def encode(action: Action, *, message_id: MessageId) -> Element:
+def message(action: MessageAction, *, message_id: MessageId) -> Element:
     """``<message/>`` for an action that is one, with ``message_id`` as its id and origin-id.
 
-    Raises ``MisuseError`` for actions that are requests; those are ``encode_request``'s. Texts are made legal XML.
+    Texts are made legal XML.
     """
     if isinstance(action, SendMessage):
         return _send(action, message_id)
     if isinstance(action, React):
-        message = _message(action.to, action.groupchat, message_id)
-        message.append(build_reactions(clean(action.target), action.reactions))
-        SubElement(message, f"{{{ns.HINTS}}}store")  # XEP-0444 §6: without a body it would not be archived
-        return message
+        element = _message(action.to, action.groupchat, message_id)
+        element.append(build_reactions(clean(action.target), action.reactions))
+        SubElement(element, f"{{{ns.HINTS}}}store")  # XEP-0444 §6: without a body it would not be archived
+        return element
     if isinstance(action, RetractOwn):
-        message = _message(action.to, action.groupchat, message_id)
-        add_retraction(message, clean(action.target))
-        return message
+        element = _message(action.to, action.groupchat, message_id)
+        add_retraction(element, clean(action.target))
+        return element
     if isinstance(action, SetSubject):
-        message = _message(action.room, True, message_id)
-        SubElement(message, f"{{{ns.CLIENT}}}subject").text = clean(action.subject)
-        return message
-    if isinstance(action, Invite):
-        message = Element(ns.MESSAGE, {"to": str(action.room), "id": message_id})
-        message.append(build_invite(action.address, action.reason))
-        return message
-    raise MisuseError(f"{type(action).__name__} is a request; use encode_request")
+        element = _message(action.room, True, message_id)
+        SubElement(element, f"{{{ns.CLIENT}}}subject").text = clean(action.subject)
+        return element
+    element = Element(ns.MESSAGE, {"to": str(action.room), "id": message_id})
+    element.append(build_invite(action.address, action.reason))
+    return element
 
 
 def _message(to: Address, groupchat: bool, message_id: MessageId) -> Element:
@@ -98,19 +92,8 @@ def _add_reply(message: Element, reply: Reply, quote: str | None, body: str) -> 
     return quotation + body
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An IQ to send: ``kind`` is get or set."""
-
-    to: Address
-    kind: str
-    payload: Element
-
-
-def encode_request(action: Moderate | SetRole | SetAffiliation, *, moderation: int = 1) -> Request:
-    """The IQ for an action that is a request. ``moderation``: the room's version (``RoomInfo.moderation``)."""
-    if isinstance(action, Moderate):
-        return Request(action.room, "set", build_moderate(action.archive_id, action.reason, moderation))
+def admin_payload(action: SetRole | SetAffiliation) -> Element:
+    """The payload of the IQ-set to ``action.room``."""
     if isinstance(action, SetRole):
-        return Request(action.room, "set", build_role(action.nick, action.role, action.reason))
-    return Request(action.room, "set", build_affiliation(action.address, action.affiliation, action.reason))
+        return build_role(action.nick, action.role, action.reason)
+    return build_affiliation(action.address, action.affiliation, action.reason)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
-from botkit.model.archive import ArchiveQuery
+from botkit.model.archive import ArchivedEvent, ArchiveQuery, Page
 from botkit.model.messages import ArchiveId
 from botkit.protocol.delay import format_stamp, forwarded_stamp
 from botkit.protocol.namespaces import DATA_FORMS, FORWARD, MAM, MESSAGE, RSM
@@ -74,6 +74,18 @@ def parse_fin(element: Element | None) -> Fin:
         first=ArchiveId(first) if first else None,
         last=ArchiveId(last) if last else None,
         count=int(count) if count.isascii() and count.isdigit() and len(count) < 16 else None,
+    )
+
+
+def parse_page(answer: Element | None, rows: tuple[ArchivedEvent, ...]) -> Page:
+    """The page that ``rows`` came in, from the IQ's answer; its ids are those of the rows where the answer has none."""
+    fin = parse_fin(answer)
+    return Page(
+        rows=rows,
+        first=fin.first or (rows[0].archive_id if rows else None),
+        last=fin.last or (rows[-1].archive_id if rows else None),
+        complete=fin.complete,
+        count=fin.count,
     )
 
 

@@ -14,6 +14,8 @@ from botkit.protocol.occupant_id import OCCUPANT_ID_TAG, valid
 from botkit.protocol.retraction import MODERATED_TAGS, RETRACTED_TAGS
 from botkit.protocol.text import child_text, clean
 
+__all__ = ["MODERATE_0", "MODERATE_1", "parse_moderation", "parse_tombstone", "request"]
+
 # The specification puts <reason/> beside <moderated/> in the retraction's namespace, ejabberd from 24.06 in the
 # moderation's; version 0 has it inside of <moderated/>.
 _REASONS: Final = tuple(f"{{{ns}}}reason" for ns in (RETRACT_1, MODERATE_1, MODERATE_0, RETRACT_0))
@@ -48,7 +50,7 @@ def parse_tombstone(child: Element) -> tuple[bool, Moderation | None]:
     return True, parse_moderation(child, child, retracted)
 
 
-def build_moderate(archive_id: ArchiveId, reason: str | None, version: int) -> Element:
+def request(archive_id: ArchiveId, reason: str | None = None, *, version: int) -> Element:
     """The IQ-set payload for the room. ``version``: 0 or 1, as ``RoomInfo.moderation`` says.
 
     Version 0 always names ``<retract/>``: without it Prosody only marks the message.

@@ -19,7 +19,7 @@ _ADMIN_ITEM: Final = f"{{{MUC_ADMIN}}}item"
 _OWNER_QUERY: Final = f"{{{MUC_OWNER}}}query"
 
 
-def build_join(occupant: Address, password: str | None = None) -> Element:
+def join_presence(occupant: Address, password: str | None = None) -> Element:
     """The presence that enters a room as ``occupant`` (room and nick), without history.
 
     §7.2.13: "To receive no history" is maxchars='0'; some services know maxstanzas alone. What was said before is read
@@ -33,7 +33,7 @@ def build_join(occupant: Address, password: str | None = None) -> Element:
     return presence
 
 
-def build_leave(occupant: Address, reason: str | None = None) -> Element:
+def leave_presence(occupant: Address, reason: str | None = None) -> Element:
     """The presence that leaves the room (§7.14)."""
     presence = Element(PRESENCE, {"to": str(occupant), "type": "unavailable"})
     if reason:
@@ -41,7 +41,7 @@ def build_leave(occupant: Address, reason: str | None = None) -> Element:
     return presence
 
 
-def build_nick_change(occupant: Address) -> Element:
+def nick_presence(occupant: Address) -> Element:
     """The presence that asks for another nick (§7.6); ``occupant`` has the new one."""
     return Element(PRESENCE, {"to": str(occupant)})
 
@@ -56,12 +56,12 @@ def build_affiliation(address: Address, affiliation: Affiliation, reason: str | 
     return _admin({"jid": str(address.bare), "affiliation": affiliation.word}, reason)
 
 
-def build_affiliation_list(affiliation: Affiliation) -> Element:
+def affiliation_query(affiliation: Affiliation) -> Element:
     """IQ-get payload: who has exactly this affiliation (§9.5)."""
     return _admin({"affiliation": affiliation.word}, None)
 
 
-def build_role_list(role: Role) -> Element:
+def role_query(role: Role) -> Element:
     """IQ-get payload: who has exactly this role (§9.4)."""
     return _admin({"role": role.word}, None)
 
@@ -74,12 +74,17 @@ def _admin(attributes: dict[str, str], reason: str | None) -> Element:
     return query
 
 
-def parse_admin_list(query: Element) -> tuple[MucItem, ...]:
-    """``<query/>`` of muc#admin as an answer; every item, odd words as None."""
-    return tuple(parse_item(child) for child in query if child.tag == _ADMIN_ITEM)
+def parse_admin_list(query: Element | None) -> tuple[MucItem, ...]:
+    """``<query/>`` of muc#admin as an answer; every item, odd words as None. None, an empty answer: nobody."""
+    return tuple(parse_item(child) for child in query if child.tag == _ADMIN_ITEM) if query is not None else ()
 
 
-def build_config_query() -> Element:
+def parse_affiliation_list(query: Element | None) -> tuple[Address, ...]:
+    """The addresses of an affiliation list, each once; items without one are left out."""
+    return tuple(dict.fromkeys(item.jid for item in parse_admin_list(query) if item.jid is not None))
+
+
+def config_query() -> Element:
     """IQ-get payload: the room's configuration form (§10.2)."""
     return Element(_OWNER_QUERY)
 
@@ -89,17 +94,22 @@ def parse_config(query: Element) -> Form | None:
     return find_form(query)
 
 
-def build_config(form: Form | None = None) -> Element:
-    """IQ-set payload with the filled-in form; None accepts the defaults of a new room (§10.1.2).
+def instant_room() -> Element:
+    """IQ-set payload: accept the service's defaults for a new room, which unlocks it (§10.1.2)."""
+    return build_config(Form(kind="submit"))
+
+
+def build_config(form: Form) -> Element:
+    """IQ-set payload with the filled-in form (§10.2).
 
     Hand in the complete form as it was fetched, with the changes made: what is left out, some services change.
     """
     query = Element(_OWNER_QUERY)
-    query.append(build_form(form if form is not None else Form(kind="submit")))
+    query.append(build_form(form))
     return query
 
 
-def build_config_cancel() -> Element:
+def cancelled_room() -> Element:
     """IQ-set payload: do not create the new room after all (§10.1.3, §10.2 example 153)."""
     query = Element(_OWNER_QUERY)
     query.append(build_form(Form(kind="cancel")))
