@@ -16,6 +16,7 @@ from botkit.model.events import DirectMessage, Event, PrivateMessage, RoomMessag
 from botkit.model.messages import Reply as ReplyTo
 from botkit.model.rooms import Occupant
 from botkit.ports import Clock, KeyValues, Link, MessageLog, Spawn
+from botkit.routing.called import CommandCalled
 from botkit.routing.handles import RoomHandle, check_same_person
 from botkit.routing.texts import sayable
 
@@ -133,16 +134,20 @@ class Context(Generic[C]):
     def sender_jid(self) -> Address | None:
         """The account behind it: in 1:1 the sender, in a room the real JID; None where the room hides it."""
         sender = getattr(self.event, "sender", None)
-        if isinstance(sender, Address):
-            return sender
         occupant = self.sender
+        # An ad-hoc request may come through a room, from an occupant's JID: that is no account.
+        if isinstance(sender, Address) and (occupant is None or sender != occupant.address):
+            return sender
         return occupant.real if occupant is not None else None
 
     @property
     def from_admin(self) -> bool:
-        """True if the account behind the event runs this bot (``[access] admins``), known by real JID."""
-        jid = self.sender_jid
-        return jid is not None and jid.bare in self.services.admins
+        """True if one of those who run this bot (``[access] admins``) says so from their own account.
+
+        Never true in rooms: there the real JID is the room's word, and a room can lie.
+        """
+        sender = getattr(self.event, "sender", None)
+        return isinstance(sender, Address) and sender.bare in self.services.admins
 
     @property
     def link(self) -> Link:
@@ -205,6 +210,11 @@ class Context(Generic[C]):
             reply = ReplyTo(event.message_id, event.sender) if quote and event.message_id else None
             quoted = event.text if reply else None
             return SendMessage(to=event.sender, body=text, groupchat=False, reply=reply, quote=quoted)
+        if isinstance(event, CommandCalled):
+            occupant = self.sender is not None and self.sender.address == event.requester
+            if occupant and self.sender is not None:
+                check_same_person(self.sender, self.services.link)
+            return SendMessage(to=event.requester, body=text, groupchat=False, private=occupant)
         if self.room is None:
             raise MisuseError(f"{type(event).__name__} comes from nowhere one could answer in; return a SendMessage")
         reply, quoted = None, None

@@ -276,7 +276,7 @@ def _all(filters: tuple[Filter, ...]) -> Filter | None:
     return combined
 
 
-def _rights(needs: Right | Iterable[Right] | None, what: str) -> tuple[Right, ...]:
+def _rights(needs: object, what: str) -> tuple[Right, ...]:
     if needs is None:
         return ()
     if isinstance(needs, Affiliation | Role | Need):

@@ -1,0 +1,69 @@
+"""Making contexts: the settings of a module for a room are asked for once, then remembered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botkit.model.address import Address
+from botkit.model.events import Event
+from botkit.model.rooms import Occupant
+from botkit.routing.context import Context, Services
+from botkit.routing.handles import RoomHandle
+from botkit.routing.specs import CommandSpec
+
+if TYPE_CHECKING:
+    from botkit.routing.plan import ModuleRuntime
+
+_MOST = 4096
+
+
+class Contexts:
+    """Contexts for events, by module."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._places: dict[tuple[int, Address | None], tuple[RoomHandle | None, object] | None] = {}
+
+    def forget(self) -> None:
+        """Ask the modules anew from now on."""
+        self._places = {}
+
+    def of(
+        self,
+        runtime: ModuleRuntime,
+        event: Event,
+        room: RoomHandle | None = None,
+        sender: Occupant | None = None,
+        command: CommandSpec | None = None,
+    ) -> Context[Any] | None:
+        """The context of ``event`` for one module; None where the module is not active.
+
+        ``room`` and ``sender`` where the event itself does not tell them.
+        """
+        address = room.address if room is not None else getattr(event, "room", None)
+        key = (id(runtime), address)
+        try:
+            place = self._places[key]
+        except KeyError:
+            place = self._place(runtime, address)
+            self._places[key] = place
+        if place is None:
+            return None
+        return Context(
+            event,
+            self.services,
+            module=runtime.name,
+            config=place[1],
+            storage=runtime.storage,
+            room=place[0],
+            sender=sender,
+            command=command,
+        )
+
+    def _place(self, runtime: ModuleRuntime, address: Address | None) -> tuple[RoomHandle | None, object] | None:
+        if len(self._places) >= _MOST:  # invitations may name any number of rooms
+            self._places = {}
+        if not runtime.active_in(address):
+            return None
+        handle = RoomHandle(address, self.services.link) if address is not None else None
+        return handle, runtime.settings_for(address)

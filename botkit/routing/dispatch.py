@@ -1,0 +1,324 @@
+"""The dispatcher: each event to its lane, and there to every handler that wants it.
+
+The message handlers of an event run first, in order of registration over all modules; then, if the
+message is a command, that command. No handler can harm another: what it raises, in its filter,
+its middleware, itself or what it returned, is logged and counted, and its time is limited (cancelling is
+all that can be done: a handler that swallows its cancellation holds up its own room).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from botkit.model.address import Address
+from botkit.model.events import (
+    DirectMessage,
+    Event,
+    InvitationReceived,
+    OccupantEvent,
+    PrivateMessage,
+    RoomMessage,
+    Tick,
+)
+from botkit.model.forms import Form
+from botkit.model.messages import Source
+from botkit.ports import Clock, Link, MessageLog, Spawn
+from botkit.routing.answers import give
+from botkit.routing.calls import Caller
+from botkit.routing.commands import Command
+from botkit.routing.context import Context, Logger, Services
+from botkit.routing.contexts import Contexts
+from botkit.routing.failures import Failure, Failures, being_cancelled, limited
+from botkit.routing.handles import NotSamePerson, RoomHandle
+from botkit.routing.help import help_module
+from botkit.routing.lanes import Lanes
+from botkit.routing.middleware import handled
+from botkit.routing.plan import Loaded, LoadedAdhoc, LoadedSchedule, ModuleRuntime, Plan, label, make_plan
+from botkit.routing.syntax import CommandLine, CommandSyntax
+from botkit.routing.words import CommandError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Something beside events that runs in a lane, in order with them."""
+
+    work: Callable[[], Awaitable[None]]
+
+
+class _Entry:
+    """What is known of one type of event: who handles it, and which lane it takes."""
+
+    __slots__ = ("any_catch_up", "any_own", "handlers", "key", "message")
+
+    def __init__(self, event: type[Event], handlers: tuple[Loaded, ...]) -> None:
+        self.handlers = handlers
+        self.any_own = any(h.own for h in handlers)
+        self.any_catch_up = any(h.catch_up for h in handlers)
+        self.message = issubclass(event, RoomMessage | PrivateMessage | DirectMessage)
+        # Invitations name rooms of strangers' choice: a lane for each would be theirs to multiply.
+        names = () if issubclass(event, InvitationReceived) else ("room", "sender", "job")
+        fields = event.__dataclass_fields__
+        self.key = next((name for name in names if name in fields), None)
+
+
+_Item = tuple[Event, _Entry, CommandLine | None] | _Job
+
+
+class Dispatcher:
+    """Routes the events of one account to the handlers of its modules.
+
+    ``timeout``: seconds for one handler where it does not say otherwise. ``limit``: events waiting
+    for one room before ``on_pressure(True)`` asks for a pause. ``command_rate``: so many commands
+    in so many seconds for each person, None for no limit. ``on_failure`` is called for each handler
+    that raised or took too long.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[ModuleRuntime],
+        *,
+        link: Link,
+        clock: Clock,
+        log: Logger,
+        spawn: Spawn,
+        history: MessageLog | None = None,
+        admins: Iterable[Address] = (),
+        syntax: CommandSyntax | None = None,
+        timeout: float = 60.0,
+        limit: int = 1000,
+        idle: float = 30.0,
+        command_rate: tuple[int, float] | None = (8, 20.0),
+        on_pressure: Callable[[bool], None] | None = None,
+        on_failure: Callable[[Failure], None] | None = None,
+    ) -> None:
+        self.services = Services(
+            link=link, clock=clock, log=log, spawn=spawn, history=history, admins=frozenset(a.bare for a in admins)
+        )
+        self._syntax = syntax or CommandSyntax()
+        self._timeout = timeout
+        self._failures = Failures(log, on_failure)
+        self._contexts = Contexts(self.services)
+        self._caller = Caller(self._contexts, self._failures, command_rate)
+        self._lanes: Lanes[_Item] = Lanes(self._run, spawn, log, limit=limit, idle=idle, on_pressure=on_pressure)
+        self._entries: dict[type[Event], _Entry] = {}
+        self._plan: Plan
+        self.load(modules)
+
+    # --- loading ----------------------------------------------------------------------------------------------
+
+    def load(self, modules: Sequence[ModuleRuntime]) -> None:
+        """Take these modules in place of those before; events that are queued already meet the new ones only in part.
+
+        Raises ``ConfigError`` with every mistake of every handler, and then changes nothing.
+        """
+        plan = make_plan((*modules, help_module(self._caller, self._syntax)), self._timeout)
+        self._plan = plan
+        self._caller.plan = plan
+        self._entries = {}
+        self._contexts.forget()
+
+    def forget_settings(self) -> None:
+        """Ask the modules anew for their settings and rooms from the next event on."""
+        self._contexts.forget()
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """Every command, in order of registration, the built-in ``help`` last."""
+        return tuple(loaded.command for loaded in self._plan.commands)
+
+    @property
+    def schedules(self) -> tuple[LoadedSchedule, ...]:
+        """Every handler that runs by the clock."""
+        return self._plan.schedules
+
+    @property
+    def adhoc_commands(self) -> tuple[LoadedAdhoc, ...]:
+        """Every hand-written ad-hoc command."""
+        return self._plan.adhoc
+
+    @property
+    def failures(self) -> int:
+        """Handlers that raised or took too long, since the start."""
+        return self._failures.count
+
+    @property
+    def dropped(self) -> int:
+        """Events that were dropped because a queue was full or the bot was going down."""
+        return self._lanes.dropped
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait in queues."""
+        return self._lanes.waiting
+
+    # --- events -----------------------------------------------------------------------------------------------
+
+    def dispatch(self, event: Event) -> None:
+        """Queue ``event`` for its handlers; returns at once, raises nothing. What nobody wants is not even queued."""
+        kind = type(event)
+        entry = self._entries.get(kind)
+        if entry is None:
+            entry = self._entries[kind] = _Entry(kind, self._plan.of_type(kind))
+        line = None
+        if entry.message:
+            line = self._syntax.find(event, self.services.link)  # type: ignore[arg-type]  # entry.message says so
+        if line is None:
+            if not entry.handlers:
+                return
+            if not entry.any_catch_up and getattr(event, "source", Source.LIVE) is not Source.LIVE:
+                return
+            if not entry.any_own and self._is_own(event):
+                return
+        key = getattr(event, entry.key) if entry.key is not None else None
+        peer = entry.key == "sender"
+        self._lanes.put(key.bare if peer else key, (event, entry, line), peer=peer)  # type: ignore[union-attr]
+
+    async def drain(self, seconds: float) -> int:
+        """Take nothing more and let the handlers finish, for ``seconds`` at most. Returns how many were left undone."""
+        return await self._lanes.drain(seconds)
+
+    def _is_own(self, event: Event) -> bool:
+        if isinstance(event, OccupantEvent):
+            return event.author.is_self
+        sender = getattr(event, "sender", None)
+        return isinstance(sender, Address) and sender.bare == self.services.link.address.bare
+
+    async def _run(self, item: _Item) -> None:
+        if isinstance(item, _Job):
+            await item.work()
+            return
+        event, entry, line = item
+        handled.set(event)
+        own = self._is_own(event)
+        live = getattr(event, "source", Source.LIVE) is Source.LIVE
+        known = line is not None and line.name in self._plan.by_name
+        runtime: ModuleRuntime | None = None
+        ctx: Context[Any] | None = None
+        for handler in entry.handlers:
+            if (own and not handler.own) or not (live or handler.catch_up) or (known and not handler.commands):
+                continue
+            if handler.runtime is not runtime:
+                runtime = handler.runtime
+                ctx = self._contexts.of(runtime, event)
+            if ctx is not None:
+                await self._attempt(handler, event, ctx)
+        if line is not None:
+            await self._caller.answer(event, line)
+
+    async def _attempt(self, handler: Loaded, event: Event, ctx: Context[Any]) -> None:
+        try:
+            values: tuple[object, ...] = ()
+            if handler.check is not None:
+                passed = handler.check(event, ctx)
+                if not passed:
+                    return
+                if passed is not True:
+                    values = passed.values
+            await limited(self._called(handler, event, ctx, values), handler.timeout)
+        except NotSamePerson as problem:
+            self.services.log.info("not done", handler=handler.name, reason=str(problem))
+        except Exception as problem:  # the boundary: whatever a bot's code raises
+            self._failures.note(handler.name, event, problem)
+        except asyncio.CancelledError as problem:
+            if being_cancelled():
+                raise
+            # Not we were cancelled, but something that the handler waited for.
+            self._failures.note(handler.name, event, problem)
+
+    async def _called(self, handler: Loaded, event: Event, ctx: Context[Any], values: tuple[object, ...]) -> None:
+        reply = await handler.call(event, ctx, values)
+        if reply is not None:
+            await give(reply, ctx)
+
+    # --- what other services start ----------------------------------------------------------------------------
+
+    def context(self, command: Command, requester: Address, room: Address | None = None) -> Context[Any]:
+        """The context in which ``requester`` (a full JID, or an occupant's) calls ``command`` about ``room``.
+
+        Raises ``CommandError`` where the command is gone, or not in use there, or they are not there.
+        """
+        return self._caller.context(command, requester, room)
+
+    def offered(self, requester: Address) -> tuple[Command, ...]:
+        """The commands that ``requester`` may call over XEP-0050 now, in some room or none."""
+        return self._caller.offered(requester)
+
+    def rooms_for(self, command: Command, requester: Address) -> tuple[Address, ...]:
+        """The rooms about which ``requester`` may call ``command`` now."""
+        return self._caller.rooms_for(command, requester)
+
+    async def invoke(self, command: Command, ctx: Context[Any], values: Mapping[str, object]) -> tuple[str, ...]:
+        """Run ``command`` with typed values, in the lane of its room or requester, through all checks and middleware.
+
+        Actions that it returns are performed; its texts are handed back for the caller to show.
+        Raises ``CommandError`` (``UsageError`` for a wrong value) with words for the requester;
+        failures are logged and raised as a ``CommandError`` with the reference. Not to be awaited
+        by a handler of the same lane. No deadline here: everything ahead in the lane has its own.
+        """
+        key: Hashable = ctx.room.address if ctx.room is not None else ctx.sender_jid and ctx.sender_jid.bare
+        return await self._in_lane(key, lambda: self._caller.invoke(command, ctx, values), peer=ctx.room is None)
+
+    async def run_schedule(self, schedule: LoadedSchedule, tick: Tick, room: Address | None = None) -> None:
+        """Run a scheduled handler in the lane of ``room``, or of the job, and say and do what it returns.
+
+        What it raises is logged and counted. Does nothing where the module is not active.
+        """
+        ctx = self._contexts.of(schedule.runtime, tick, RoomHandle(room, self.services.link) if room else None)
+        if ctx is None:
+            return
+
+        async def work() -> None:
+            handled.set(tick)
+            await self._guarded(
+                label(schedule.runtime, schedule.spec), tick, limited(_run_call(schedule, tick, ctx), schedule.timeout)
+            )
+
+        await self._in_lane(room or tick.job, work)
+
+    async def run_adhoc(self, loaded: LoadedAdhoc, requester: Address, form: Form | None) -> object:
+        """Run one step of a hand-written ad-hoc command; returns what it returned.
+
+        Raises ``CommandError`` where the requester may not, or it failed.
+        """
+        return await self._in_lane(requester.bare, lambda: self._caller.run_adhoc(loaded, requester, form), peer=True)
+
+    async def _guarded(self, name: str, event: Event, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception as problem:  # the boundary: whatever a bot's code raises
+            self._failures.note(name, event, problem)
+        except asyncio.CancelledError as problem:
+            if being_cancelled():
+                raise
+            self._failures.note(name, event, problem)
+
+    async def _in_lane(self, key: Hashable, work: Callable[[], Awaitable[T]], *, peer: bool = False) -> T:
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        async def job() -> None:
+            if done.cancelled():
+                return
+            try:
+                result = await work()
+            except asyncio.CancelledError:
+                done.cancel()
+                raise
+            except Exception as problem:  # handed to whoever waits for it
+                if not done.done():
+                    done.set_exception(problem)
+            else:
+                if not done.done():
+                    done.set_result(result)
+
+        if not self._lanes.put(key, _Job(job), peer=peer):
+            raise CommandError("I am too busy now, or going down; try again later.")
+        return await done
+
+
+async def _run_call(schedule: LoadedSchedule, tick: Tick, ctx: Context[Any]) -> None:
+    await give(await schedule.call(tick, ctx, ()), ctx)

@@ -1,0 +1,91 @@
+"""Is a message a command, and which? Asked once for each message, whatever the number of commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botkit.model.events import DirectMessage, PrivateMessage, RoomMessage
+from botkit.model.messages import Source
+from botkit.ports import Link
+from botkit.routing.filters import strip_nick
+
+Message = RoomMessage | PrivateMessage | DirectMessage
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """``text[at:]`` are the arguments of the command ``name`` (casefolded).
+
+    ``explicit``: a prefix or our nick stood before it; else it is just the first word of a private
+    or 1:1 message. ``prefix`` is what to show before a command's name here.
+    """
+
+    name: str
+    text: str
+    at: int
+    explicit: bool
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSyntax:
+    """How commands are told from talk. ``prefixes``: the first is the one that help shows."""
+
+    prefixes: tuple[str, ...] = ("!",)
+
+    def find(self, message: Message, link: Link) -> CommandLine | None:
+        """The command line of a message; None for talk, and for what must never run:
+
+        what comes from history, a correction, our own words, a message whose whole body is there
+        only for clients without some feature (XEP-0428), or one that we cannot read.
+        """
+        content = message.content
+        text = content.text
+        if not text or content.replaces is not None or content.encrypted:
+            return None
+        private = not isinstance(message, RoomMessage)
+        if not private and text[0] not in "@" and not text.startswith(self.prefixes) and not _may_address(text):
+            return None
+        if getattr(message, "source", Source.LIVE) is not Source.LIVE:
+            return None
+        if isinstance(message, DirectMessage):
+            if message.sender.bare == link.address.bare:
+                return None
+        elif message.author.is_self:
+            return None
+        if any(f.start is None and f.end is None for f in content.fallbacks):
+            return None
+        return self._line(message, text, private, link)
+
+    def _line(self, message: Message, text: str, private: bool, link: Link) -> CommandLine | None:
+        at, explicit = _skip(text, 0), False
+        if not isinstance(message, DirectMessage):
+            info = link.room(message.room)
+            nick = info.me.nick if info is not None and info.me is not None else None
+            said = strip_nick(text, nick) if nick else None
+            if said is not None:
+                at, explicit = len(text) - len(said), True
+        for prefix in self.prefixes:
+            if prefix and text.startswith(prefix, at):
+                at, explicit = at + len(prefix), True
+                break
+        if not (private or explicit):
+            return None
+        end = at
+        while end < len(text) and not text[end].isspace():
+            end += 1
+        if end == at:
+            return None
+        shown = "" if isinstance(message, DirectMessage) else self.prefixes[0] if self.prefixes else ""
+        return CommandLine(text[at:end].casefold(), text, _skip(text, end), explicit, shown)
+
+
+def _may_address(text: str) -> bool:
+    head = text[:100]
+    return ":" in head or "," in head
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
