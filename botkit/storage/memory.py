@@ -103,7 +103,7 @@ class _MemoryShelf:
         row.retracted_by = change.nick if row.retracted_by is None else row.retracted_by
         row.reason = change.reason if row.reason is None else row.reason
 
-    def waits(self, room: Address) -> bool:
+    def awaited(self, said: Said) -> bool:
         return True
 
     def pend(self, change: Retracted) -> None:

@@ -68,8 +68,8 @@ class Shelf(Protocol):
     def hide(self, number: int, original: str | None, change: Retracted) -> None:
         """Take a message away; where it is away already, add only who and why if that was not known."""
 
-    def waits(self, room: Address) -> bool:
-        """True if a correction or retraction in ``room`` may wait for its message."""
+    def awaited(self, said: Said) -> bool:
+        """False if surely no correction or retraction waits for this message."""
 
     def pend(self, change: Retracted) -> None:
         """Remember a retraction whose message is not here; the oldest beyond ``PENDING_LIMIT`` is forgotten."""
@@ -110,7 +110,7 @@ def apply(shelf: Shelf, changes: Iterable[LogChange]) -> None:
                 continue
             if change.replaces is not None:
                 _correct(shelf, number, change)
-            if shelf.waits(change.room):
+            if shelf.awaited(change):
                 _settle(shelf, number, change)
         elif isinstance(change, Retracted):
             _retract(shelf, change)
@@ -206,7 +206,8 @@ def _settle(shelf: Shelf, number: int, said: Said) -> None:
 
 def words(search: str) -> list[str]:
     """The words of a search; each must occur."""
-    return search.replace("\0", " ").split()
+    # Half a surrogate pair, as odd bytes of a command line arrive, cannot be written to a database.
+    return search.replace("\0", " ").encode("utf-8", "replace").decode().split()
 
 
 def unspaced(word: str) -> bool:

@@ -135,14 +135,27 @@ def _conditions(query: LogQuery) -> tuple[str, list[object]]:
         parts.append("at < ?")
         values.append(micros(query.until))
     if query.identity is not None:
-        parts.append("(identity = ? OR 'jid:' || real = ? OR 'occupant:' || ? || ':' || occupant_id = ?)")
-        values += [query.identity, query.identity, str(query.room), query.identity]
+        _author(query.identity, query.room, parts, values)
     if query.nick is not None:
         parts.append("nick = ?")
         values.append(query.nick)
     if not query.include_retracted:
         parts.append("retracted IS NULL")
     return "".join(f" AND {part}" for part in parts), values
+
+
+def _author(identity: str, room: Address, parts: list[str], values: list[object]) -> None:
+    """As ``rules.author_keys``: the identity itself, or the real JID or occupant-id that it is made of."""
+    ways = ["identity = ?"]
+    values.append(identity)
+    if identity.startswith("jid:"):
+        jid = identity.removeprefix("jid:")
+        ways.append("real = ? OR substr(real, 1, ?) = ?")
+        values += [jid, len(jid) + 1, f"{jid}/"]
+    elif identity.startswith(f"occupant:{room}:"):
+        ways.append("occupant_id = ?")
+        values.append(identity.removeprefix(f"occupant:{room}:"))
+    parts.append(f"({' OR '.join(ways)})")
 
 
 def _search(search: str, parts: list[str], values: list[object]) -> None:
@@ -153,7 +166,9 @@ def _search(search: str, parts: list[str], values: list[object]) -> None:
             parts.append("instr(body, ?)")
             values.append(word)
     spaced = ['"' + word.replace('"', '""') + '"' for word in asked if not unspaced(word)]
-    if spaced or not asked:
+    if not asked:
+        parts.append("FALSE")
+    if spaced:
         parts.append("number IN (SELECT rowid FROM message_words WHERE message_words MATCH ?)")
         values.append(" ".join(spaced))
 

@@ -21,7 +21,7 @@ _INSERT = (
 )
 _FOUND = (
     "SELECT number, at, nick, identity, occupant_id, real, body, original, corrects, corrected, retracted, address"
-    " FROM message JOIN room ON room.id = message.room WHERE "
+    " FROM message%s JOIN room ON room.id = message.room WHERE "
 )
 
 
@@ -47,14 +47,19 @@ class SqliteShelf:
         self._connection = connection
         self._account = account
         self._rooms: dict[Address, int] = {}
-        self._waiting: set[int] = set()
+        self._waiting: set[tuple[int, str]] = set()  # room and id; may hold some that no longer wait
+        self._waiting_limit = 0
+        self._unindexed: list[tuple[int, str]] = []
         self._load()
 
     def write(self, changes: Sequence[LogChange]) -> None:
         """Apply ``changes`` in one transaction. Raises ``sqlite3.Error``, and then nothing is written."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
+            if len(self._waiting) > self._waiting_limit:
+                self._load()
             apply(self, changes)
+            self._index()
             self._connection.execute("COMMIT")
         except BaseException:
             # SQLITE_FULL may have rolled back already (sqlite.org/lang_transaction.html).
@@ -64,13 +69,21 @@ class SqliteShelf:
             raise
 
     def _load(self) -> None:
+        self._unindexed.clear()
         rooms = self._connection.execute("SELECT address, id FROM room WHERE account = ?", (self._account,))
         self._rooms = {Address.parse(address): number for address, number in rooms}
         waiting = self._connection.execute(
-            "SELECT room FROM pending_retraction UNION"
-            " SELECT room FROM message WHERE replaces IS NOT NULL AND corrects IS NULL"
+            "SELECT room, target FROM pending_retraction UNION"
+            " SELECT room, replaces FROM message WHERE replaces IS NOT NULL AND corrects IS NULL"
         )
-        self._waiting = {number for (number,) in waiting}
+        self._waiting = set(waiting)
+        self._waiting_limit = 2 * len(self._waiting) + 10_000
+
+    def _index(self) -> None:
+        """Put new rows into the full-text index; due before one of them may change, as the trigger takes it out."""
+        if self._unindexed:
+            self._connection.executemany("INSERT INTO message_words (rowid, body) VALUES (?, ?)", self._unindexed)
+            self._unindexed.clear()
 
     def _room(self, room: Address) -> int:
         number = self._rooms.get(room)
@@ -83,8 +96,10 @@ class SqliteShelf:
             number = self._rooms[room] = int(row[0])
         return number
 
-    def _all(self, where: str, values: Iterable[Any]) -> list[Found]:
-        return [_found(row) for row in self._connection.execute(_FOUND + where, tuple(values))]
+    def _all(self, index: str, where: str, values: Iterable[Any]) -> list[Found]:
+        # The index is named, as without statistics SQLite takes the one on time and reads half the room.
+        by = f" INDEXED BY {index}" if index else ""
+        return [_found(row) for row in self._connection.execute(_FOUND % by + where, tuple(values))]
 
     def insert(self, said: Said) -> int | None:
         """Add a row; None if it is there."""
@@ -100,9 +115,12 @@ class SqliteShelf:
         done = self._connection.execute(_INSERT, values)
         if done.rowcount == 0:
             return None
+        number = done.lastrowid
+        if said.body:
+            self._unindexed.append((number or 0, said.body))
         if said.replaces is not None:
-            self._waiting.add(room)
-        return done.lastrowid
+            self._waiting.add((room, said.replaces))
+        return number
 
     def _repeated(self, room: int, said: Said) -> bool:
         """A room without an archive repeats its last messages to whoever joins; ids of the senders must do there."""
@@ -117,37 +135,39 @@ class SqliteShelf:
 
     def row(self, number: int) -> Found:
         """The row with this number."""
-        return self._all("number = ?", (number,))[0]
+        return self._all("", "number = ?", (number,))[0]
 
     def by_archive_id(self, room: Address, archive_id: str) -> Found | None:
         """The row with this archive id."""
-        rows = self._all("message.room = ? AND archive_id = ?", (self._room(room), archive_id))
+        rows = self._all("message_archive_id", "message.room = ? AND archive_id = ?", (self._room(room), archive_id))
         return rows[0] if rows else None
 
     def by_sender_id(self, room: Address, sender_id: str, until: datetime) -> list[Found]:
         """By origin id, then by message id, latest first. A sender may use an id as often as he likes: bounded."""
         values = (self._room(room), sender_id, micros(until))
         newest = " AND at <= ? ORDER BY at DESC, number DESC LIMIT 20"
-        by_origin = self._all("message.room = ? AND origin_id = ?" + newest, values)
-        return by_origin + self._all("message.room = ? AND message_id = ?" + newest, values)
+        by_origin = self._all("message_origin_id", "message.room = ? AND origin_id = ?" + newest, values)
+        return by_origin + self._all("message_message_id", "message.room = ? AND message_id = ?" + newest, values)
 
     def orphans(self, room: Address, replaces: str, since: datetime) -> list[Found]:
         """Corrections without their message, oldest first."""
         where = "message.room = ? AND replaces = ? AND corrects IS NULL AND at >= ? ORDER BY at, number LIMIT 20"
-        return self._all(where, (self._room(room), replaces, micros(since)))
+        return self._all("message_orphan", where, (self._room(room), replaces, micros(since)))
 
     def corrections(self, number: int) -> list[Found]:
         """All corrections of a message, oldest first."""
-        return self._all("corrects = ? ORDER BY at, number", (number,))
+        return self._all("message_corrects", "corrects = ? ORDER BY at, number", (number,))
 
     def attach(self, number: int, target: int) -> None:
         """Make a row and its own corrections corrections of ``target``."""
+        self._index()
         self._connection.execute(
             "UPDATE message SET corrects = ?1 WHERE number = ?2 OR corrects = ?2", (target, number)
         )
 
     def show(self, number: int, body: str, original: str | None, corrected: datetime | None) -> None:
         """Change what a message shows."""
+        self._index()
         self._connection.execute(
             "UPDATE message SET body = ?, original = ?, corrected = ? WHERE number = ?",
             (body, original, None if corrected is None else micros(corrected), number),
@@ -155,15 +175,19 @@ class SqliteShelf:
 
     def hide(self, number: int, original: str | None, change: Retracted) -> None:
         """Take a message away, or add who and why."""
+        self._index()
         self._connection.execute(
             "UPDATE message SET body = '', original = ?, retracted = coalesce(retracted, ?),"
             " retracted_by = coalesce(retracted_by, ?), reason = coalesce(reason, ?) WHERE number = ?",
             (original, micros(change.at), change.nick, change.reason, number),
         )
 
-    def waits(self, room: Address) -> bool:
-        """True if something in ``room`` may wait."""
-        return self._rooms.get(room) in self._waiting
+    def awaited(self, said: Said) -> bool:
+        """False if surely nothing waits for this message."""
+        if not self._waiting:
+            return False
+        room = self._rooms[said.room]
+        return any((room, id_) in self._waiting for id_ in (said.archive_id, said.origin_id, said.message_id) if id_)
 
     def pend(self, change: Retracted) -> None:
         """Remember a retraction; forget the oldest beyond the limit."""
@@ -177,7 +201,7 @@ class SqliteShelf:
             " FROM pending_retraction WHERE room = ?1 AND by_room = ?2 ORDER BY number DESC LIMIT 1 OFFSET ?3)",
             (room, change.by_room, PENDING_LIMIT),
         )
-        self._waiting.add(room)
+        self._waiting.add((room, change.target))
 
     def pending(self, room: Address, targets: Iterable[str]) -> list[tuple[int, Retracted]]:
         """Retractions that wait for one of ``targets``."""
