@@ -2,11 +2,11 @@
 
 from botkit.services.moderation.breaker import Breaker, Limits
 from botkit.services.moderation.ladder import ImmuneSet, Ladder, Measure
-from botkit.services.moderation.links import Link, LinkRule, find_links
+from botkit.services.moderation.links import Link, find_links
 from botkit.services.moderation.memory import Memory, Person
 from botkit.services.moderation.normalise import normalise
 from botkit.services.moderation.plan import Plan, Target, Verdict, make_plan
-from botkit.services.moderation.rules import AnomalyRule, DuplicateRule, Finding, FloodRule, Rule, WordRule
+from botkit.services.moderation.rules import AnomalyRule, DuplicateRule, Finding, FloodRule, LinkRule, Rule, WordRule
 from botkit.services.moderation.statement import Statement
 from botkit.services.moderation.warden import Policy, Warden
 

@@ -6,10 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from botkit.services.moderation.memory import Person
 from botkit.services.moderation.normalise import normalise
-from botkit.services.moderation.rules import Finding
-from botkit.services.moderation.statement import Statement
 
 # An address with a scheme. Everything up to a space or a bracket that closes it belongs to it.
 _WITH_SCHEME = re.compile(
@@ -21,6 +18,7 @@ _BARE = re.compile(
 )
 _DOTS = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?|[。｡．]")
 _COLON = re.compile(r"[\[({]:[\])}]")
+_MAYBE = re.compile(r"[.:。｡]\S")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
 
 # Ends of host names that are counted as links wherever they stand. Others ("readme.md", "done.it", "main.py") are ends
@@ -52,10 +50,12 @@ class Link:
     certain: bool = True
 
 
-def find_links(text: str) -> list[Link]:
-    """Every link in ``text`` (raw or normalised), in order of kinds. Never raises."""
-    folded = normalise(text)
-    return list(_links(folded))
+def find_links(text: str, *, normalised: bool = False) -> tuple[Link, ...]:
+    """Every link in ``text``, in order of kinds. Never raises. ``normalised``: the text is so already."""
+    folded = text if normalised else normalise(text)
+    if "dot" not in folded and _MAYBE.search(folded) is None:
+        return ()  # nothing here can be a link; true of most of what people say
+    return tuple(_links(folded))
 
 
 def within(host: str, domains: Collection[str]) -> str | None:
@@ -67,36 +67,6 @@ def within(host: str, domains: Collection[str]) -> str | None:
         _, dot, rest = rest.partition(".")
         if not dot:
             return None
-
-
-class LinkRule:
-    """Links that are not wanted.
-
-    A host in ``deny`` (or below a domain there) is never wanted; one in ``allow`` always is. Of all others
-    none is where ``others`` is False.
-    """
-
-    name = "links"
-
-    def __init__(
-        self, *, deny: Collection[str] = (), allow: Collection[str] = (), others: bool = True, points: int = 2
-    ) -> None:
-        self._deny = frozenset(map(canonical_host, deny))
-        self._allow = frozenset(map(canonical_host, allow))
-        self._others = others
-        self._points = points
-
-    def examine(self, said: Statement, person: Person) -> Finding | None:
-        """The first link that is not wanted."""
-        for link in _links(said.folded):
-            if denied := within(link.host, self._deny):
-                return self._found("link to a listed site", f"{link.written} ({denied})")
-            if not self._others and link.certain and not within(link.host, self._allow):
-                return self._found("link", link.written)
-        return None
-
-    def _found(self, label: str, evidence: str) -> Finding:
-        return Finding(rule=self.name, points=self._points, label=label, evidence=evidence[:200])
 
 
 def canonical_host(host: str) -> str:
@@ -111,8 +81,6 @@ def canonical_host(host: str) -> str:
 
 
 def _links(folded: str) -> Iterator[Link]:
-    if not ("." in folded or ":" in folded or "。" in folded or "dot" in folded):
-        return  # nothing here can be a link; true of most of what people say
     text = folded
     if not folded.isascii() or _has_bracket(folded):
         text = _COLON.sub(":", _DOTS.sub(".", folded))

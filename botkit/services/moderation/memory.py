@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from botkit.model.address import Address
@@ -14,10 +15,12 @@ REMEMBERED = 64  # of each person: times, texts, messages, points
 
 @dataclass(slots=True)
 class Person:
-    """One author in one room. ``spoke`` are POSIX times, ``texts`` (time, hash of the text), ``points`` likewise."""
+    """One author in one room. ``spoke`` and ``texts_at`` are POSIX times, ``texts`` hashes of texts,
+    ``points`` pairs of time and points."""
 
     spoke: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    texts: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    texts: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    texts_at: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     messages: deque[tuple[MessageId, ArchiveId]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     points: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     warned: float | None = None  # when last, on the monotonic clock
@@ -40,15 +43,15 @@ class Memory:
     """
 
     def __init__(self, people: int = 4096, judged: int = 16384) -> None:
-        self._people: OrderedDict[str, Person] = OrderedDict()
+        self._people: OrderedDict[Hashable, Person] = OrderedDict()
         self._max_people = people
         self._judged: OrderedDict[tuple[Address, ArchiveId], None] = OrderedDict()
         self._max_judged = judged
-        self._seen: OrderedDict[str, Occupant] = OrderedDict()
+        self._seen: OrderedDict[Hashable, Occupant] = OrderedDict()
 
-    def person(self, author: Occupant) -> Person:
+    def person(self, room: Address, author: Occupant) -> Person:
         """What is known of ``author``; somebody new if nothing is."""
-        key = person_key(author)
+        key = person_key(room, author)
         found = self._people.get(key)
         if found is None:
             found = self._people[key] = Person()
@@ -68,11 +71,11 @@ class Memory:
             self._judged.popitem(last=False)
         return True
 
-    def introduce(self, occupant: Occupant) -> None:
+    def introduce(self, room: Address, occupant: Occupant) -> None:
         """Remember who is behind an occupant-id: an archive tells neither real JID nor affiliation."""
         if not occupant.known or occupant.occupant_id is None:
             return
-        key = person_key(occupant)
+        key = person_key(room, occupant)
         if self._seen.get(key) is occupant:
             return
         self._seen[key] = occupant
@@ -80,18 +83,18 @@ class Memory:
         if len(self._seen) > self._max_people:
             self._seen.popitem(last=False)
 
-    def last_seen(self, author: Occupant) -> Occupant | None:
+    def last_seen(self, room: Address, author: Occupant) -> Occupant | None:
         """The same person as its latest presence showed it; None if it was not seen or cannot be recognised."""
-        return self._seen.get(person_key(author)) if author.occupant_id is not None else None
+        return self._seen.get(person_key(room, author)) if author.occupant_id is not None else None
 
 
-def person_key(author: Occupant) -> str:
+def person_key(room: Address, author: Occupant) -> Hashable:
     """Who this is, the same in presence, live messages and archives: occupant-id, else real JID, else nick.
 
     A nick tells people apart only within the memory of one run and never justifies more than a kick.
     """
     if author.occupant_id is not None:
-        return f"{author.room}\0id\0{author.occupant_id}"
+        return (room, "id", author.occupant_id)
     if author.real is not None:
-        return f"{author.room}\0jid\0{author.real.bare}"
-    return f"{author.room}\0nick\0{author.nick}"
+        return (room, "jid", author.real.bare)
+    return (room, "nick", author.nick)

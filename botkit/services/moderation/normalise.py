@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Format and filler characters that show nothing, and the combining marks that are stacked on letters of any script.
 # Written as escapes: most of them cannot be seen in an editor.
@@ -20,7 +21,7 @@ _LOOKALIKES = str.maketrans(
     "авеіјкмнорсстухѕԁһѵԝгпαβεικνορτυχω",
     "abeijkmhopcctyxsdhvwrnabeiknoptuxw",
 )
-_LOOKALIKE = re.compile(f"[{''.join(map(chr, _LOOKALIKES))}]")
+_BOTH_CASES = frozenset(form for code in _LOOKALIKES for form in (chr(code), chr(code).upper()))
 
 # A run of single letters kept apart: "f r e e", "f.r.e.e". Four or more, so that "a b c" stays as it is.
 _SPACED = re.compile(r"(?<!\w)\w(?:[ .\-_*|]\w){3,}(?!\w)")
@@ -38,16 +39,36 @@ def normalise(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    text = _INVISIBLE.sub("", text)
-    composed = "".join(unicodedata.normalize("NFKC", text[i : i + _PIECE]) for i in range(0, len(text), _PIECE))
-    folded = _STACKED.sub("", _INVISIBLE.sub("", composed.casefold()))
-    if _LOOKALIKE.search(folded):
-        folded = _WORD.sub(_latinise, folded)
-    return folded
+    letters = set(text)
+    if all(map(_plain, letters)):
+        folded = text.casefold()
+    else:
+        text = _INVISIBLE.sub("", text)
+        composed = "".join(unicodedata.normalize("NFKC", text[i : i + _PIECE]) for i in range(0, len(text), _PIECE))
+        folded = _STACKED.sub("", _INVISIBLE.sub("", composed.casefold()))
+        letters = set(folded)
+    if letters.isdisjoint(_BOTH_CASES):
+        return folded
+    return _WORD.sub(_latinise, folded)
 
 
-def closed_up(folded: str) -> str:
+@lru_cache(maxsize=8192)
+def _plain(letter: str) -> bool:
+    """True for a character that normalising leaves as it is, whatever stands beside it. Most texts have no other."""
+    if letter < "\x80":
+        return True
+    return (
+        unicodedata.category(letter)[0] != "M"
+        and not "\u1100" <= letter <= "\u11ff"  # Hangul letters that compose with each other
+        and not _INVISIBLE.match(letter)
+        and unicodedata.is_normalized("NFKC", letter)
+    )
+
+
+def closed_up(folded: str, tokens: list[str]) -> str:
     """The words of ``folded`` that were written with gaps between their letters, closed up; "" if there are none."""
+    if list(map(len, tokens)).count(1) < 4 and "_" not in folded:
+        return ""
     return " ".join(_APART.sub("", run) for run in _SPACED.findall(folded))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from botkit.services.moderation.links import canonical_host, within
 from botkit.services.moderation.memory import REMEMBERED, Person
 from botkit.services.moderation.normalise import closed_up, normalise
 from botkit.services.moderation.statement import Statement
@@ -44,29 +45,62 @@ class WordRule:
 
     def __init__(self, words: Collection[str], *, allow: Collection[str] = (), points: int = 2) -> None:
         self._points = points
-        self._unwanted = _alternation(words)
+        normal = {normalise(w).strip() for w in words}
+        self._single = frozenset(w for w in normal if re.fullmatch(r"\w+", w))
+        self._others = _alternation(normal - self._single)
+        self._unwanted = _alternation(normal)
         self._allowed = _alternation(allow)
 
     def examine(self, said: Statement, person: Person) -> Finding | None:
         """The first unwanted word, also where its letters are kept apart."""
-        if self._unwanted is None:
-            return None
-        hit = self._first(said.folded)
-        if hit is None and (closed := closed_up(said.folded)):
+        hit = None
+        # Most messages have none of the words: that is found out by looking each of theirs up in a set.
+        if not self._single.isdisjoint(said.tokens) or (self._others and self._others.search(said.folded)):
+            hit = self._first(said.folded)
+        if hit is None and (closed := closed_up(said.folded, said.tokens)):
             hit = self._first(closed)
         if hit is None:
             return None
         return Finding(rule=self.name, points=self._points, label="unwanted word", evidence=hit)
 
     def _first(self, text: str) -> str | None:
-        assert self._unwanted is not None
         allowed: list[tuple[int, int]] | None = None
-        for match in self._unwanted.finditer(text):
+        for match in self._unwanted.finditer(text) if self._unwanted else ():
             if allowed is None:
                 allowed = [m.span() for m in self._allowed.finditer(text)] if self._allowed else []
             if not any(start <= match.start() and match.end() <= end for start, end in allowed):
                 return match.group()
         return None
+
+
+class LinkRule:
+    """Links that are not wanted.
+
+    A host in ``deny`` (or below a domain there) is never wanted; one in ``allow`` always is. Of all others
+    none is where ``others`` is False.
+    """
+
+    name = "links"
+
+    def __init__(
+        self, *, deny: Collection[str] = (), allow: Collection[str] = (), others: bool = True, points: int = 2
+    ) -> None:
+        self._deny = frozenset(map(canonical_host, deny))
+        self._allow = frozenset(map(canonical_host, allow))
+        self._others = others
+        self._points = points
+
+    def examine(self, said: Statement, person: Person) -> Finding | None:
+        """The first link that is not wanted."""
+        for link in said.links:
+            if denied := within(link.host, self._deny):
+                return self._found("link to a listed site", f"{link.written} ({denied})")
+            if not self._others and link.certain and not within(link.host, self._allow):
+                return self._found("link", link.written)
+        return None
+
+    def _found(self, label: str, evidence: str) -> Finding:
+        return Finding(rule=self.name, points=self._points, label=label, evidence=evidence[:200])
 
 
 class FloodRule:
@@ -106,8 +140,12 @@ class DuplicateRule:
         if not said.spoken or said.replaces is not None or len(said.folded) < self._shortest:
             return None
         mark = hash(" ".join(said.folded.split()))
-        person.texts.append((said.second, mark))
-        same = sum(other == mark and abs(said.second - when) <= self._seconds for when, other in person.texts)
+        person.texts.append(mark)
+        person.texts_at.append(said.second)
+        if person.texts.count(mark) < self._times:
+            return None
+        pairs = zip(person.texts, person.texts_at, strict=True)
+        same = sum(other == mark and abs(said.second - when) <= self._seconds for other, when in pairs)
         if same < self._times:
             return None
         evidence = f"{same} times in {self._seconds:g} s"

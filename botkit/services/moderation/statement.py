@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,10 +10,13 @@ from botkit.model.address import Address
 from botkit.model.events import Event, ReactionsChanged, RoomMessage, StatusChanged, SubjectChanged
 from botkit.model.messages import ArchiveId, MessageId, Source
 from botkit.model.rooms import Occupant
+from botkit.services.moderation.links import Link, find_links
 from botkit.services.moderation.normalise import normalise
 
+_TOKEN = re.compile(r"\w+")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)  # not frozen: made for every message, and freezing would double its cost
 class Statement:
     """One thing that clients show: all its texts in ``text``, the same normalised in ``folded``.
 
@@ -33,6 +37,22 @@ class Statement:
     replaces: MessageId | None = None
     source: Source = Source.LIVE
     anomalies: tuple[str, ...] = ()
+    _tokens: list[str] | None = None
+    _links: tuple[Link, ...] | None = None
+
+    @property
+    def tokens(self) -> list[str]:
+        """The words of ``folded``; found once for all rules."""
+        if self._tokens is None:
+            self._tokens = _TOKEN.findall(self.folded)
+        return self._tokens
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The links in ``folded``; found once for all rules."""
+        if self._links is None:
+            self._links = find_links(self.folded, normalised=True)
+        return self._links
 
     @property
     def live(self) -> bool:

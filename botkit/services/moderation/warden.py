@@ -64,7 +64,7 @@ class Warden:
         said = Statement.of(event)
         if said is None:
             return None
-        self.memory.introduce(said.author)
+        self.memory.introduce(said.room, said.author)
         if said.subject and not self._judgeable_subject(said):
             return None
         verdict = self.judge(said, link.address)
@@ -79,7 +79,7 @@ class Warden:
             return None
         if said.archive_id is not None and not self.memory.first_time(said.room, said.archive_id):
             return None
-        person = self.memory.person(said.author)
+        person = self.memory.person(said.room, said.author)
         if said.spoken:
             person.spoke.append(said.second)
             if said.archive_id is not None and said.message_id is not None:
@@ -106,8 +106,8 @@ class Warden:
         if verdict.measure is None or room is None or room.state is not RoomState.JOINED:
             log.info("rule matched", points=verdict.points, evidence=evidence, done="nothing yet")
             return None
-        person, now = self.memory.person(said.author), clock.monotonic()
-        real = present.real if present is not None and present.real else self._known(said.author).real
+        person, now = self.memory.person(said.room, said.author), clock.monotonic()
+        real = present.real if present is not None and present.real else self._known(said).real
         target = Target(
             present=present,
             real=real.bare if real is not None else None,
@@ -175,13 +175,15 @@ class Warden:
             return author.known and author == other
         return False
 
-    def _known(self, author: Occupant) -> Occupant:
-        return self.memory.last_seen(author) or author if author.real is None else author
+    def _known(self, said: Statement) -> Occupant:
+        """The author as its latest presence showed it, where the message itself does not tell."""
+        author = said.author
+        return author if author.known else self.memory.last_seen(said.room, author) or author
 
     async def _exempt(self, said: Statement, present: Occupant | None, link: Link, clock: Clock) -> str | None:
         """Why the author is immune, by what it is now. Asks the room about somebody who is absent."""
         immune, me = self.policy.immune, link.address
-        known = present or self._known(said.author)
+        known = present or self._known(said)
         if why := immune.reason(known, me):
             return why
         if present is not None or known.real is None:

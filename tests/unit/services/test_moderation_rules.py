@@ -61,7 +61,9 @@ def test_normalising_takes_any_text(text: str) -> None:
     assert isinstance(normalise(text), str)
 
 
-@given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz", min_size=1), st.sampled_from("\u200b\u00ad\u2060\u200d\ufeff\u0301"))
+@given(
+    st.text(alphabet="abcdefghijklmnopqrstuvwxyz", min_size=1), st.sampled_from("\u200b\u00ad\u2060\u200d\ufeff\u0301")
+)
 def test_invisible_characters_between_letters_change_nothing(word: str, filler: str) -> None:
     assert normalise(filler.join(word)) == normalise(filler.join(word)).replace(filler, "")
     if filler != "\u0301":
