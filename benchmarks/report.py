@@ -1,0 +1,93 @@
+"""The table that people read and the JSON that programs read."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import ssl
+import statistics
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.receive import Figures
+
+RESULTS = Path(__file__).resolve().parent / "results"
+TARGET = 0.5
+"""At most this share of bare slixmpp's CPU a message is what the whole pipeline aims at. Shown, not asserted."""
+_PEER = "slixmpp"
+
+
+def show(console: Console, title: str, notes: str, found: dict[str, Figures]) -> None:
+    """Print one bench's figures."""
+    table = Table(title=title, caption=notes, caption_justify="left", title_justify="left", title_style="bold")
+    table.add_column("receiver")
+    for heading in ("CPU µs/message", "± spread", f"CPU / {_PEER}", "wall µs/message", "peak MiB"):
+        table.add_column(heading, justify="right")
+    for name, figures in found.items():
+        ratio = _ratio(figures, found)
+        style = ("green" if ratio <= TARGET else "yellow") if name.startswith("botkit") and ratio is not None else ""
+        table.add_row(
+            name,
+            f"{figures.cpu_median:.0f}",
+            f"{_spread(figures.cpu):.0f}",
+            "" if ratio is None else f"{ratio:.2f}",
+            f"{figures.wall_median:.0f}",
+            f"{figures.peak_mib:.0f}" if figures.peak_mib else "",
+            style=style,
+        )
+    console.print(table)
+
+
+def write(name: str, settings: dict[str, object], found: dict[str, Figures], folder: Path = RESULTS) -> Path:
+    """Write one bench's figures as JSON; returns the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    content = {
+        "bench": name,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": settings,
+        "machine": _machine(),
+        "target": TARGET,
+        "receivers": {
+            key: {
+                "cpu_us": figures.cpu,
+                "cpu_us_median": figures.cpu_median,
+                "wall_us": figures.wall,
+                "wall_us_median": figures.wall_median,
+                "peak_mib": figures.peak_mib or None,
+                "ratio_to_slixmpp": _ratio(figures, found),
+            }
+            for key, figures in found.items()
+        },
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n")
+    return path
+
+
+def _ratio(figures: Figures, found: dict[str, Figures]) -> float | None:
+    """The median over the rounds of our share of the peer's cost in that round."""
+    peer = found.get(_PEER)
+    if peer is None:
+        return None
+    return statistics.median(ours / theirs for ours, theirs in zip(figures.cpu, peer.cpu, strict=True))
+
+
+def _spread(values: list[float]) -> float:
+    return (max(values) - min(values)) / 2
+
+
+def _machine() -> dict[str, object]:
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cores": len(os.sched_getaffinity(0)),
+        "openssl": ssl.OPENSSL_VERSION,
+        "sqlite": sqlite3.sqlite_version,
+        **{name: version(name) for name in ("slixmpp", "aioxmpp", "uvloop")},
+    }
