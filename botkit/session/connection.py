@@ -24,13 +24,14 @@ from botkit.session.inbound import Inbound
 from botkit.session.login import authenticate
 from botkit.session.outgoing import PRESENCE, RawStanza
 from botkit.session.race import Interrupted, unless
-from botkit.session.requests import Handler, Kind, Requests
+from botkit.session.requests import Handler, IqRequest, Kind, Requests
 from botkit.session.resolve import Target, explicit, resolve
 from botkit.session.settings import ConnectionSettings, StreamCounters
 from botkit.session.stream import Stream
 
 _log = logging.getLogger(__name__)
 _CAPS_CHILD: Final = f"{{{CAPS}}}c"
+_PING: Final = "urn:xmpp:ping"
 _MOST_REDIRECTIONS: Final = 5
 
 __all__ = ["Connection", "ConnectionSettings", "DiscoInfo", "DiscoItem", "StreamCounters"]
@@ -72,6 +73,8 @@ class Connection:
         self._redirected: Target | None = None
         self._redirections = 0
         self.disco = Disco(self)
+        self.disco.register_feature(_PING)
+        self.serve(f"{{{_PING}}}ping", _pong)
 
     # --- what others use ------------------------------------------------------------------------------------
 
@@ -373,6 +376,10 @@ class Connection:
 
     def _session_ended(self) -> None:
         self._requests.fail_all("the session with the server ended before the answer came")
+
+
+async def _pong(_request: IqRequest) -> None:
+    """XEP-0199 §4: an empty result."""
 
 
 async def _until(done: asyncio.Future[None]) -> None:

@@ -55,7 +55,7 @@ async def authenticate(
 
     try:
         await factory(credentials).authenticate(aiosasl.SASLStateMachine(sasl.SASLXMPPInterface(stream)), token)
-    except aiosasl.SASLFailure as refusal:
+    except aiosasl.SASLError as refusal:
         raise _refused(refusal, address) from None
     except (ValueError, KeyError) as problem:
         # The texts of these may hold the password.

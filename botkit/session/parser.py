@@ -8,6 +8,7 @@ how the bytes were cut into packets. Pure: no sockets, no aioxmpp.
 from __future__ import annotations
 
 import pyexpat
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,6 +16,9 @@ from xml.etree.ElementTree import Element, SubElement
 from xml.sax.saxutils import quoteattr
 
 _SEPARATOR: Final = "}"
+_WRITTEN_NAME: Final = re.compile(rb"<([^\s/>]+)")
+_END_TAG: Final = 4096
+"""A limit is for what stands before the end tag, of which a part may have come already."""
 _NAMES_KEPT: Final = 4096
 """Names come from strangers, so caches of them are emptied at this size."""
 _NAMES_BEFORE_RENEWAL: Final = 20_000
@@ -83,7 +87,7 @@ class StreamParser:
         self._distinct = 0
         self._prefixes: dict[str | None, str] = {}
         self._header: StreamHeader | None = None
-        self._finished = False
+        self._header_name = ""  # with its prefix, as written
         self._out: list[StreamItem] = []
         self._text: list[str] = []
         self._stack: list[Element] = []
@@ -102,6 +106,9 @@ class StreamParser:
         The parser is of no use afterwards.
         """
         self._out = out
+        if self._header is None and (b"\0" in data or (not self._fed and data[:1] in (b"\xff", b"\xfe"))):
+            # Else expat would guess UTF-16.
+            raise StreamViolation("unsupported-encoding", "the stream is not UTF-8 (RFC 6120 §11.6)")
         try:
             self._expat.Parse(data, False)
         except pyexpat.ExpatError as problem:
@@ -109,7 +116,7 @@ class StreamParser:
         base = self._fed
         self._fed += len(data)
         if self._current is not None:
-            self._check_size(self._fed)
+            self._check_size(self._fed - _END_TAG)
         elif self._header is not None:
             self._text.clear()  # white space between stanzas (RFC 6120 §4.6.1)
             if self._distinct + len(self._interned) > _NAMES_BEFORE_RENEWAL and self._is_clean_cut(data, base):
@@ -119,6 +126,13 @@ class StreamParser:
         if len(self._interned) > _NAMES_KEPT:
             self._distinct += len(self._interned)
             self._interned.clear()
+
+    @property
+    def unfinished(self) -> str | None:
+        """The tag (Clark name) of the stanza that has begun and not ended; None between stanzas."""
+        if self._current is None:
+            return None
+        return (self._stack[0] if self._stack else self._current).tag
 
     # --- expat -------------------------------------------------------------------------------------------------
 
@@ -145,6 +159,8 @@ class StreamParser:
 
     def _on_header(self, name: str, attributes: dict[str, str]) -> None:
         names = self._names
+        written = _WRITTEN_NAME.match(self._expat.GetInputContext() or b"")
+        self._header_name = written.group(1).decode() if written else "stream:stream"
         self._header = StreamHeader(names[name], {names[key]: value for key, value in attributes.items()})
         self._expat.StartElementHandler = self._on_start
         self._expat.StartNamespaceDeclHandler = None
@@ -179,7 +195,6 @@ class StreamParser:
     def _on_end(self, _name: str) -> None:
         current = self._current
         if current is None:
-            self._finished = True
             self._out.append(FOOTER)
             return
         if self._text:
@@ -224,7 +239,7 @@ class StreamParser:
         )
         self._fed = 0
         self._end_tag_at = -1
-        again = f"<again{spaces}>".encode()
+        again = f"<{self._header_name}{spaces}>".encode()
         self._expat.Parse(again, False)
         self._fed = len(again)
 

@@ -185,7 +185,16 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
             violation = problem
         if violation is not None:
             self.violation = violation
+            if parser.unfinished in (MESSAGE, PRESENCE, IQ) and self.trusted and self.is_open:
+                self._disown()
             raise _stream_error(violation)
+
+    def _disown(self) -> None:
+        """Acknowledge the stanza that we end the stream for: else the server keeps it and sends it to each new session."""
+        self._receiver.counted()
+        answer = self._receiver.acknowledgement_asked()
+        if answer is not None:
+            self._transport.write(answer)
 
     def _take(self, item: StreamItem) -> None:
         if self._at_barrier:

@@ -1,0 +1,224 @@
+"""The incremental parser: whole elements out, whatever the packets; forbidden XML and floods end the stream."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from botkit.session import parser as module
+from botkit.session.parser import FOOTER, StreamHeader, StreamItem, StreamLimits, StreamParser, StreamViolation
+
+HEADER = (
+    b"<?xml version='1.0' encoding='UTF-8'?>\n<stream:stream xmlns='jabber:client' "
+    b"xmlns:stream='http://etherx.jabber.org/streams' from='example.org' id='1' version='1.0' xml:lang='en'>"
+)
+STANZAS = (
+    "<message from='a@b/c' xml:lang='en'><body>fish &amp; chips \u20ac\U0001f600</body>tail"
+    "<x xmlns='urn:x' y:z='1' xmlns:y='urn:y'><y:e/> mixed <e xmlns=''/></x></message> \n "
+    "<presence/><iq type='get' id='1'><q xmlns='u'><![CDATA[<not> an element]]></q></iq>"
+).encode()
+
+
+def parse(*chunks: bytes, limits: StreamLimits | None = None) -> list[StreamItem]:
+    parser = StreamParser(limits)
+    out: list[StreamItem] = []
+    for chunk in chunks:
+        parser.feed(chunk, out)
+    return out
+
+
+def shape(items: list[StreamItem]) -> list[object]:
+    return [ElementTree.tostring(item) if isinstance(item, Element) else item for item in items]
+
+
+def violation(*chunks: bytes, limits: StreamLimits | None = None) -> str:
+    with pytest.raises(StreamViolation) as caught:
+        parse(*chunks, limits=limits)
+    return caught.value.condition
+
+
+def test_stream_is_the_same_however_it_is_cut():
+    data = HEADER + STANZAS + b"</stream:stream>"
+    whole = shape(parse(data))
+    for at in range(len(data) + 1):
+        assert shape(parse(data[:at], data[at:])) == whole
+    assert shape(parse(*(data[at : at + 1] for at in range(len(data))))) == whole
+
+
+def test_elements_equal_those_of_the_standard_library():
+    message, presence, iq = (item for item in parse(HEADER + STANZAS) if isinstance(item, Element))
+    expected = ElementTree.fromstring(b"<s xmlns='jabber:client'>" + STANZAS + b"</s>")
+    for ours, theirs in zip((message, presence, iq), expected, strict=True):
+        theirs.tail = None
+        assert ElementTree.canonicalize(ElementTree.tostring(ours)) == ElementTree.canonicalize(
+            ElementTree.tostring(theirs)
+        )
+    assert message[0].text == "fish & chips \u20ac\U0001f600"
+    assert message[0].tail == "tail"
+    assert message[1].attrib == {"{urn:y}z": "1"}
+    assert [child.tag for child in message[1]] == ["{urn:y}e", "e"]
+    assert iq[0].text == "<not> an element"
+
+
+def test_header_and_footer_come_out():
+    items = parse(HEADER, b"</stream:stream>")
+    assert isinstance(items[0], StreamHeader)
+    assert items[0].tag == "{http://etherx.jabber.org/streams}stream"
+    assert items[0].attributes["from"] == "example.org"
+    assert items[0].attributes["{http://www.w3.org/XML/1998/namespace}lang"] == "en"
+    assert items[1] is FOOTER
+
+
+def test_stanza_is_there_as_soon_as_its_last_byte_is():
+    # expat 2.6 and later hold back a token that came in two pieces, if one lets them.
+    parser, out = StreamParser(), []
+    parser.feed(HEADER, out)
+    for piece in (b"<message><body>a long text that fills the buffer somewhat", b"</bo", b"dy></mess", b"age", b">"):
+        parser.feed(piece, out)
+    assert len(out) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "condition"),
+    [
+        (b"<!DOCTYPE x [<!ENTITY a 'b'>]>", "restricted-xml"),
+        (b"<!DOCTYPE x SYSTEM 'http://example.org/x.dtd'>", "restricted-xml"),
+        (HEADER + b"<!-- comment -->", "restricted-xml"),
+        (HEADER + b"<message><!-- comment --></message>", "restricted-xml"),
+        (HEADER + b"<?php x ?>", "restricted-xml"),
+        (HEADER + b"<message><body>&nbsp;</body></message>", "restricted-xml"),
+        (HEADER + b"<message a='&foo;'/>", "restricted-xml"),
+        (HEADER + b"<message></presence>", "not-well-formed"),
+        (HEADER + b"<message a='1' a='2'/>", "not-well-formed"),
+        (HEADER + b"<x:message/>", "not-well-formed"),
+        (HEADER + b"<message><body>\xff\xfe</body></message>", "not-well-formed"),
+        (HEADER + b"<message><body>&#0;</body></message>", "not-well-formed"),
+        (HEADER + b"<message><body>\x01</body></message>", "not-well-formed"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not-well-formed"),
+        (b"<?xml version='1.0' encoding='iso-8859-1'?>", "unsupported-encoding"),
+        ("<?xml version='1.0' encoding='utf-16'?><a/>".encode("utf-16"), "unsupported-encoding"),
+        ("<a/>".encode("utf-16"), "unsupported-encoding"),
+        ("<a/>".encode("utf-16-le"), "unsupported-encoding"),
+    ],
+)
+def test_forbidden_xml_ends_the_stream(data, condition):
+    assert violation(data) == condition
+    assert violation(*(data[at : at + 1] for at in range(len(data)))) == condition
+
+
+def test_what_was_whole_before_a_fault_is_not_lost():
+    parser, out = StreamParser(), []
+    with pytest.raises(StreamViolation):
+        parser.feed(HEADER + b"<message/><presence/><!-- x -->", out)
+    assert len(out) == 3
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_stanza_past_the_size_limit_is_refused_at_any_cutting(size):
+    limits = StreamLimits(stanza_bytes=2000)
+    fits = HEADER + b"<message>" + b"x" * (2000 - len("<message>")) + b"</message>"
+    too_long = HEADER + b"<message>" + b"x" * (2001 - len("<message>")) + b"</message>"
+    assert len(parse(*(fits[at : at + size] for at in range(0, len(fits), size)), limits=limits)) == 2
+    assert violation(*(too_long[at : at + size] for at in range(0, len(too_long), size)), limits=limits) == (
+        "policy-violation"
+    )
+
+
+def test_never_ending_stanza_is_refused_before_it_ends():
+    parser, out = StreamParser(StreamLimits(stanza_bytes=10_000)), []
+    parser.feed(HEADER + b"<message><body>", out)
+    for _ in range(99):
+        parser.feed(b"x" * 100, out)
+    with pytest.raises(StreamViolation):
+        parser.feed(b"x" * 5_000, out)
+
+
+def test_never_ending_header_is_refused():
+    assert violation(*([b"<stream a='"] + [b"x" * 1000] * 20), limits=StreamLimits(stanza_bytes=10_000)) == (
+        "policy-violation"
+    )
+
+
+def test_depth_of_the_limit_passes_and_one_more_does_not():
+    limits = StreamLimits(depth=5)
+    assert len(parse(HEADER + b"<a>" * 5 + b"</a>" * 5, limits=limits)) == 2
+    assert violation(HEADER + b"<a>" * 6, limits=limits) == "policy-violation"
+
+
+def test_floods_of_elements_and_attributes_are_refused():
+    assert violation(HEADER + b"<a>" + b"<b/>" * 11, limits=StreamLimits(elements=10)) == "policy-violation"
+    many = b" ".join(b"a%d='1'" % number for number in range(11))
+    assert violation(HEADER + b"<a " + many + b"/>", limits=StreamLimits(attributes=10)) == "policy-violation"
+
+
+def test_limits_start_anew_with_each_stanza():
+    stanza = b"<a>" + b"<b/>" * 8 + b"</a>"
+    assert len(parse(HEADER, *[stanza] * 50, limits=StreamLimits(elements=10, stanza_bytes=60))) == 51
+
+
+def test_white_space_between_stanzas_is_nothing_and_is_not_kept():
+    parser, out = StreamParser(), []
+    parser.feed(HEADER, out)
+    for _ in range(100):
+        parser.feed(b" " * 10_000, out)
+    assert sum(map(len, parser._text)) == 0
+    parser.feed(b"<presence/>", out)
+    assert out[1].text is None
+
+
+def test_names_of_strangers_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr(module, "_NAMES_KEPT", 50)
+    monkeypatch.setattr(module, "_NAMES_BEFORE_RENEWAL", 200)
+    parser, out = StreamParser(), []
+    parser.feed(HEADER, out)
+    first = parser._expat
+    for number in range(1000):
+        parser.feed(b"<message t%d='1'><n%d xmlns='u:%d'>x</n%d></message>" % ((number,) * 4), out)
+        assert len(parser._interned) < 300
+        assert len(parser._names) <= 51
+    assert parser._expat is not first
+    assert len(out) == 1001
+    assert out[-1].tag == "{jabber:client}message"
+    assert out[-1][0].tag == "{u:999}n999"
+    parser.feed(b"<stream:error/></stream:stream>", out)
+    assert out[-2].tag == "{http://etherx.jabber.org/streams}error"
+    assert out[-1] is FOOTER
+
+
+def test_size_is_counted_right_after_a_renewal(monkeypatch):
+    monkeypatch.setattr(module, "_NAMES_KEPT", 5)
+    monkeypatch.setattr(module, "_NAMES_BEFORE_RENEWAL", 10)
+    parser, out = StreamParser(StreamLimits(stanza_bytes=200)), []
+    parser.feed(HEADER, out)
+    for number in range(100):
+        stanza = b"<a%d>%s</a%d>" % (number, b"x" * 100, number)
+        for at in range(0, len(stanza), 40):
+            parser.feed(stanza[at : at + 40], out)
+    assert len(out) == 101
+    with pytest.raises(StreamViolation):
+        parser.feed(b"<a>" + b"x" * 210 + b"</a>", out)
+
+
+def test_text_in_many_pieces_is_joined_in_linear_time():
+    parser, out = StreamParser(), []
+    parser.feed(HEADER + b"<message><body>", out)
+    for _ in range(2000):
+        parser.feed(b"abcde", out)
+    parser.feed(b"</body></message>", out)
+    assert out[1][0].text == "abcde" * 2000
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.binary(max_size=60), max_size=6))
+def test_no_bytes_raise_anything_but_a_violation(chunks):
+    parser, out = StreamParser(StreamLimits(stanza_bytes=500)), []
+    parser.feed(HEADER, out)
+    try:
+        for chunk in chunks:
+            parser.feed(chunk, out)
+    except StreamViolation:
+        pass
