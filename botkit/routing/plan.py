@@ -174,7 +174,7 @@ def _collect(
         handlers_done, commands_done = handlers_before, commands_before
         if inner is not None:
             _collect(draft, runtime, inner, rings, converters, timeout)
-    for schedule in router.schedules:
+    for schedule in (*router.schedules, *_made(draft, runtime, router)):
         bound = _kept(draft, bind_schedule(schedule))
         if bound is not None:
             call = in_rings(bound.call, rings)
@@ -183,6 +183,20 @@ def _collect(
         bound = _kept(draft, bind_adhoc(adhoc))
         if bound is not None:
             draft.adhoc.append(LoadedAdhoc(runtime, adhoc, bound.call, adhoc.timeout or timeout))
+
+
+def _made(draft: _Draft, runtime: ModuleRuntime, router: Router) -> list[ScheduleSpec]:
+    """The schedules that follow from the module's settings."""
+    settings = runtime.settings_for(None) if router.schedule_makers else None
+    if settings is None:  # checked without a config
+        return []
+    found: list[ScheduleSpec] = []
+    for make in router.schedule_makers:
+        try:
+            found += make(settings)
+        except ConfigError as problem:
+            draft.mistakes += problem.mistakes
+    return found
 
 
 def _load_handler(

@@ -113,6 +113,7 @@ class Router:
         self.handlers: list[HandlerSpec] = []
         self.commands: list[CommandSpec] = []
         self.schedules: list[ScheduleSpec] = []
+        self.schedule_makers: list[Callable[[Any], Iterable[ScheduleSpec]]] = []
         self.adhoc_commands: list[AdhocSpec] = []
         self.middlewares: list[Middleware] = []
         self.converters: dict[Any, Converter] = {}
@@ -222,6 +223,14 @@ class Router:
             return handler
 
         return record
+
+    def schedules_from(self, make: F) -> F:
+        """Record what makes schedules of a module's settings: ``make(config)`` gives any number of ``ScheduleSpec``.
+
+        It is asked once, when the module is loaded, with the settings that hold outside of rooms.
+        """
+        self.schedule_makers.append(make)
+        return make
 
     def adhoc(
         self,
