@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -24,8 +24,11 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 
 from botkit.errors import ConfigError
+from botkit.model.address import Address
+from botkit.model.events import Tick
 from botkit.ports import Clock
-from botkit.routing.context import Logger
+from botkit.routing.context import Logger, Services
+from botkit.routing.plan import LoadedSchedule
 from botkit.routing.specs import ScheduleSpec
 
 LONGEST_SLEEP = 60.0  # seconds; then the wall clock is looked at again, which may have been set or have stood still
@@ -119,6 +122,21 @@ class Job:
     cargo: object = None
 
 
+class Schedules(Protocol):
+    """What the dispatcher does for handlers that run by the clock."""
+
+    @property
+    def services(self) -> Services:
+        """What all contexts of the account share."""
+
+    @property
+    def schedules(self) -> tuple[LoadedSchedule, ...]:
+        """Every handler that runs by the clock."""
+
+    async def run_schedule(self, schedule: LoadedSchedule, tick: Tick, room: Address | None = None) -> None:
+        """Run one in the lane of ``room``, or of the job. Raises nothing."""
+
+
 class Scheduler:
     """Fires jobs at their times while ``run`` runs. One task for each job: none waits for another."""
 
@@ -203,6 +221,38 @@ class Scheduler:
             self._fire(job, due)
         except Exception as problem:  # a boundary: one job's fault must not end the others
             self._log.error("a job could not be started", job=job.name, due=due.isoformat(), exc_info=problem)
+
+
+def scheduler_of(dispatcher: Schedules) -> Scheduler:
+    """A scheduler with every scheduled handler of ``dispatcher``; ``run`` it beside the dispatcher.
+
+    Each fire is one task in the app's care: it runs in the lane of each of its rooms, and a slow one holds up no
+    other job. Raises ``ConfigError`` with every bad expression and zone.
+    """
+    services = dispatcher.services
+
+    def fire(job: Job, due: datetime) -> None:
+        schedule = job.cargo
+        assert isinstance(schedule, LoadedSchedule), "the jobs of this scheduler come from here"
+        tick = Tick(at=due, job=schedule.spec.job)
+        rooms: Iterable[Address | None] = (None,) if schedule.spec.rooms is None else schedule.spec.rooms
+        if schedule.spec.rooms == ():
+            rooms = [info.address for info in services.link.rooms()]
+        for room in rooms:
+            services.spawn(dispatcher.run_schedule(schedule, tick, room), f"job {job.name}")
+
+    scheduler = Scheduler(services.clock, services.log, fire)
+    mistakes: list[str] = []
+    for schedule in dispatcher.schedules:
+        try:
+            job = job_of(schedule.spec, schedule.runtime.name, services.clock.now())
+        except ConfigError as problem:
+            mistakes += problem.mistakes
+        else:
+            scheduler.add([replace(job, cargo=schedule)])
+    if mistakes:
+        raise ConfigError(mistakes)
+    return scheduler
 
 
 def _weekdays(field: str) -> str:

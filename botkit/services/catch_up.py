@@ -1,0 +1,313 @@
+"""Reading a room's archive from where our log ends (XEP-0313, paged by XEP-0059). See ``history`` for the order of it."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from botkit.errors import BotkitError, ItemNotFound, LinkClosed, LinkError, RequestTimeout, StanzaError, StoreError
+from botkit.model.address import Address
+from botkit.model.archive import ArchivedEvent, ArchiveQuery, Cursor, CursorMoved, LogChange, Page
+from botkit.model.events import Event, MessageModerated, MessageRetracted, RoomMessage, TombstoneSeen
+from botkit.model.messages import ArchiveId
+from botkit.services.history_changes import changes_of
+
+if TYPE_CHECKING:
+    from botkit.services.history import History, RoomHistory
+
+_log = logging.getLogger(__name__)
+
+SLACK = timedelta(minutes=10)
+"""How far before the cursor's time to read where its id has expired: clocks differ; ids keep doubles out."""
+
+_TRIES = 3
+_FIRST_LIMIT = 5000
+
+
+class CatchUpStatus(Enum):
+    """How a catch-up ended."""
+
+    CAUGHT_UP = "caught up"
+    INTERRUPTED = "interrupted"  # the stream or the room went away; the cursor keeps what was read
+    UNAVAILABLE = "unavailable"  # the room has no archive, or not for us
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatchUpProgress:
+    """After each page. ``since`` is the time from which is read (None: not known), ``at`` how far it is by now."""
+
+    room: Address
+    read: int
+    new: int
+    since: datetime | None
+    at: datetime
+    now: datetime
+
+    @property
+    def fraction(self) -> float | None:
+        """The part of the time that is read, 0 to 1; None where the beginning is not known.
+
+        Time and not messages: a server's ``<count/>`` is of the whole archive where one pages by id.
+        """
+        if self.since is None or self.now <= self.since:
+            return None
+        return min(1.0, max(0.0, (self.at - self.since) / (self.now - self.since)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatchUpResult:
+    """``read`` rows of the archive, ``new`` of them handed on. ``first``: the room was never read before.
+
+    ``gap`` is from when to when messages may be missing because the archive has forgotten them; None: no gap.
+    """
+
+    room: Address
+    status: CatchUpStatus
+    read: int = 0
+    new: int = 0
+    pages: int = 0
+    first: bool = False
+    gap: tuple[datetime, datetime] | None = None
+    reason: str | None = None
+
+
+class _Broken(BotkitError):
+    """The visit ended while we read."""
+
+
+class CatchUp:
+    """One catch-up of one room."""
+
+    def __init__(
+        self,
+        history: History,
+        room: Address,
+        state: RoomHistory,
+        on_event: Callable[[Event], Awaitable[None] | None],
+        progress: Callable[[CatchUpProgress], None] | None,
+    ) -> None:
+        self._history = history
+        self._room = room
+        self._state = state
+        self._visit = state.visit
+        self._on_event = on_event
+        self._progress = progress
+        self._since: datetime | None = None
+        self._last: Cursor | None = None
+        self._gap: tuple[datetime, datetime] | None = None
+        self._read = self._new = self._pages = 0
+        self._first = False
+
+    async def run(self) -> CatchUpResult:
+        """Do it. Raises nothing but what cancels it."""
+        info = self._history.link.room(self._room)
+        if info is not None and not info.archive:
+            return self._result(CatchUpStatus.UNAVAILABLE, "the room keeps no archive")
+        try:
+            cursor = await self._history.log.cursor(self._room)
+            if cursor is None:
+                self._first = True
+                await self._read_first()
+            else:
+                self._last, self._since = cursor, cursor.at
+                await self._forward(cursor)
+        except (_Broken, LinkError, StoreError) as problem:
+            return self._result(CatchUpStatus.INTERRUPTED, str(problem))
+        except StanzaError as problem:
+            status = CatchUpStatus.INTERRUPTED if problem.retryable else CatchUpStatus.UNAVAILABLE
+            return self._result(status, str(problem))
+        self._close_up()
+        return self._result(CatchUpStatus.CAUGHT_UP, None)
+
+    def _close_up(self) -> None:
+        """The last page is in: from here on live messages move the cursor. Nothing can come in between: no await."""
+        state = self._state
+        # ``newest`` was in no page, though all of the archive was read up to a moment when we were in the room: so it
+        # was said after that moment, and everything since then came live and waits in the same queue.
+        if state.newest is not None:
+            newest = CursorMoved(room=self._room, archive_id=state.newest.archive_id, at=state.newest.at)
+            self._history.buffer.add((newest,))
+            state.newest = None
+        state.caught_up = True
+        self._history.counters.caught_up += 1
+
+    def _result(self, status: CatchUpStatus, reason: str | None) -> CatchUpResult:
+        return CatchUpResult(
+            room=self._room, status=status, read=self._read, new=self._new, pages=self._pages,
+            first=self._first, gap=self._gap, reason=reason,
+        )  # fmt: skip
+
+    # --- ways through the archive -----------------------------------------------------------------------------
+
+    async def _forward(self, cursor: Cursor) -> None:
+        """From the cursor on; from its time where its id is no longer in the archive (XEP-0313 §3.1.4, item-not-found).
+
+        Prosody forgets after a week and beyond a quota, so this happens to any bot that was away for long.
+        """
+        after: ArchiveId | None = cursor.archive_id
+        start: datetime | None = None
+        while True:
+            try:
+                page = await self._page(ArchiveQuery(archive=self._room, after=after, start=start))
+            except ItemNotFound:
+                if after is None:
+                    raise  # not the id but the archive is not there
+                known = self._last or cursor
+                after, start = None, self._from(known)
+                page = await self._page(ArchiveQuery(archive=self._room, start=start))
+                await self._note_gap(known, page)
+            last = _last_id(page)
+            await self._take(page)
+            # Some servers never say complete; one that ignores ``after`` gives the same page for ever.
+            if page.complete or last is None or last == after:
+                return
+            after = last
+
+    def _from(self, cursor: Cursor) -> datetime | None:
+        # A time in the future was written by a clock that was wrong: read all; ids keep doubles out.
+        return None if cursor.at > self._history.clock.now() else cursor.at - SLACK
+
+    async def _note_gap(self, cursor: Cursor, page: Page) -> None:
+        """Where the archive has nothing left that we have, something in between may be gone for good."""
+        if await self._known(page):
+            return
+        oldest = page.rows[0].at if page.rows else self._history.clock.now()
+        if oldest > cursor.at:
+            self._gap = (cursor.at, oldest)
+            _log.warning(
+                "the archive of %s has forgotten the last message that we know; what was said from %s to %s may be missing",
+                self._room, cursor.at, oldest,
+            )  # fmt: skip
+
+    async def _read_first(self) -> None:
+        """A room that was never read: from now on, or some of its past, as the options say."""
+        wanted = self._history.options.first_catch_up
+        if isinstance(wanted, timedelta):
+            self._since = self._history.clock.now() - wanted
+            await self._from_time(self._since)
+        elif wanted:
+            await self._newest(min(wanted, _FIRST_LIMIT))
+        if self._last is None:
+            page = await self._page(ArchiveQuery(archive=self._room, before=ArchiveId(""), page_size=1))
+            await self._move(page, ())
+
+    async def _from_time(self, start: datetime) -> None:
+        after: ArchiveId | None = None
+        while True:
+            page = await self._page(ArchiveQuery(archive=self._room, after=after, start=start))
+            last = _last_id(page)
+            await self._take(page)
+            if page.complete or last is None or last == after:
+                return
+            after = last
+
+    async def _newest(self, count: int) -> None:
+        """The last ``count`` messages: pages backward, collected, so that they are told oldest first."""
+        rows: list[ArchivedEvent] = []
+        before = ArchiveId("")
+        while len(rows) < count:
+            size = min(self._history.options.page_size, count - len(rows))
+            page = await self._page(ArchiveQuery(archive=self._room, before=before, page_size=size))
+            if not page.rows or page.rows[0].archive_id == before:
+                break
+            rows = [*page.rows, *rows]
+            before = page.first or page.rows[0].archive_id
+            if page.complete:
+                break
+        if rows:
+            rows = rows[-count:]
+            self._since = rows[0].at
+            await self._take(Page(rows=tuple(rows), first=None, last=rows[-1].archive_id, complete=True))
+
+    # --- one page ---------------------------------------------------------------------------------------------
+
+    async def _page(self, query: ArchiveQuery) -> Page:
+        """Ask for a page, again where that may help."""
+        if query.before is None:
+            query = replace(query, page_size=self._history.options.page_size)
+        for attempt in range(_TRIES):
+            try:
+                page = await self._history.link.page(query)
+                break
+            except LinkClosed:
+                raise
+            except (RequestTimeout, StanzaError) as problem:
+                if attempt == _TRIES - 1 or not problem.retryable:
+                    raise
+            await self._history.clock.sleep(2.0**attempt)
+            self._check()
+        self._check()
+        self._pages += 1
+        self._history.counters.pages += 1
+        return page
+
+    def _check(self) -> None:
+        if self._state.visit != self._visit:
+            raise _Broken("the room or the stream was lost meanwhile")
+
+    async def _take(self, page: Page) -> None:
+        """Hand on what is new, then write all rows and the cursor at once."""
+        known = await self._known(page)
+        changes: list[LogChange] = []
+        for row in page.rows:
+            self._read += 1
+            if row.event is None:
+                continue
+            event = _as_archived(row, row.event)
+            # All rows are written: what came live may still wait in the queue, and the log leaves doubles out.
+            changes += changes_of(event, at=row.at, archive_id=row.archive_id)
+            # A tombstone has the id of the message that was, which was no reason to have seen its end.
+            if isinstance(event, TombstoneSeen) or not (row.archive_id in known or self._is_seen(row)):
+                self._history.mark(self._state, row.archive_id)
+                self._new += 1
+                await self._hand(event)
+        await self._move(page, changes)
+        if self._progress is not None:
+            now = self._history.clock.now()
+            at = self._last.at if self._last is not None and not page.complete else now
+            self._progress(
+                CatchUpProgress(room=self._room, read=self._read, new=self._new, since=self._since, at=at, now=now)
+            )
+
+    def _is_seen(self, row: ArchivedEvent) -> bool:
+        return row.archive_id in self._state.recent
+
+    async def _known(self, page: Page) -> set[ArchiveId]:
+        return await self._history.log.known(self._room, [row.archive_id for row in page.rows])
+
+    async def _move(self, page: Page, changes: tuple[()] | list[LogChange]) -> None:
+        last = _last_id(page)
+        if last is None:
+            return
+        newest = self._state.newest
+        if newest is not None and any(row.archive_id == newest.archive_id for row in page.rows):
+            self._state.newest = None
+        at = page.rows[-1].at if page.rows else self._history.clock.now()
+        self._last = Cursor(last, at)
+        self._history.buffer.add((*changes, CursorMoved(room=self._room, archive_id=last, at=at)))
+        await self._history.buffer.settle()
+        self._check()
+
+    async def _hand(self, event: Event) -> None:
+        try:
+            waiting = self._on_event(event)
+            if inspect.isawaitable(waiting):
+                await waiting
+        except Exception:  # a handler's mistake must not keep the rest of history from the others
+            _log.exception("a message from the archive of %s was not handled", self._room)
+
+
+def _last_id(page: Page) -> ArchiveId | None:
+    return page.last or (page.rows[-1].archive_id if page.rows else None)
+
+
+def _as_archived(row: ArchivedEvent, event: Event) -> Event:
+    """With the archive's id for the stanza, which a stored stanza need not carry itself (XEP-0313 §4.2)."""
+    if isinstance(event, RoomMessage | MessageRetracted | MessageModerated) and event.archive_id != row.archive_id:
+        return replace(event, archive_id=row.archive_id)
+    return event

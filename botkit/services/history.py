@@ -1,0 +1,260 @@
+"""History: what rooms said, live and from their archives, in one log without a gap and without doubles.
+
+The cursor of a room says: everything up to here is in the log. Live messages move it only while the room is
+*caught up*. Why no message can be missed:
+
+- While caught up, we are in the room, and a room sends everything to everybody in it in the order of its
+  archive (XEP-0045 §7.4); a resumed stream loses nothing of that (XEP-0198 §5). So the next live message
+  directly follows what the log has.
+- Whatever may have broken the order (the stream is lost without resumption, the room is left or lost) ends
+  the caught-up state at once. Live messages are still stored then, but the cursor stays where it is.
+- A catch-up starts after we have come in, and reads forward from the cursor. Its last page was made by the room
+  after that, so the archive up to that moment is in the pages, and what came later came live.
+  Only then does the cursor jump to the newest of both, and only if nothing broke meanwhile.
+- Rows and cursor go through one queue in order, and into the log in one transaction.
+
+A message that is read from the archive is handed to handlers before its row is written: after a crash in
+between it is handed again, never left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from botkit.errors import StoreError
+from botkit.model.address import Address
+from botkit.model.archive import Cursor, CursorMoved, LogQuery, LogRow
+from botkit.model.events import Event, RoomMessage, RoomStateChanged, StreamEstablished
+from botkit.model.messages import ArchiveId, Source
+from botkit.model.rooms import RoomState
+from botkit.ports import Clock, Link, MessageLog
+from botkit.services.catch_up import CatchUp, CatchUpProgress, CatchUpResult
+from botkit.services.history_buffer import Buffer, Counters
+from botkit.services.history_changes import archive_id_of, changes_of
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryOptions:
+    """``first_catch_up`` is what to read of a room that was never read: None for nothing (from now on), a
+    number of messages, or a time back from now. ``keep_originals`` is how long the first texts of
+    corrected and retracted messages are kept, None for ever. ``capacity`` bounds the changes that wait for
+    the store, ``recent`` the archive ids remembered for each room against repetitions.
+    """
+
+    first_catch_up: int | timedelta | None = None
+    keep_originals: timedelta | None = timedelta(days=30)
+    page_size: int = 100
+    write_every: float = 0.1
+    capacity: int = 10_000
+    recent: int = 2048
+
+
+@dataclass(slots=True)
+class RoomHistory:
+    """What ``History`` and ``CatchUp`` know of a room in this run. ``newest`` is the last live message since we
+    came in that no page has shown yet; ``visit`` counts the times that the order was broken."""
+
+    caught_up: bool = False
+    newest: Cursor | None = None
+    visit: int = 0
+    recent: dict[str, None] = field(default_factory=dict)
+    catching_up: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class History:
+    """Remembers what rooms say, reads what was missed, and answers questions about it."""
+
+    def __init__(
+        self,
+        log: MessageLog,
+        link: Link,
+        clock: Clock,
+        options: HistoryOptions | None = None,
+        *,
+        on_pressure: Callable[[bool], None] | None = None,
+    ) -> None:
+        self.options = options or HistoryOptions()
+        self.counters = Counters()
+        self.log = log
+        self.link = link
+        self.clock = clock
+        self.buffer = Buffer(
+            log, clock, self.counters, capacity=self.options.capacity, on_pressure=on_pressure
+        )  # fmt: skip
+        self._rooms: dict[Address, RoomHistory] = {}
+
+    # --- while it happens -------------------------------------------------------------------------------------
+
+    def remember(self, event: Event) -> bool:
+        """Take note of any event as it comes from the link; cheap, waits for nothing.
+
+        Returns False if handlers must not see it: it was seen before, or it is history that the room
+        replays on joining and that its archive will tell better.
+        """
+        if isinstance(event, RoomStateChanged):
+            if event.state is not RoomState.JOINED:
+                self.lost(event.room)
+            return True
+        if isinstance(event, StreamEstablished):
+            if not event.resumed:
+                for room in self._rooms:
+                    self.lost(room)
+            return True
+        source = getattr(event, "source", None)
+        if source is Source.JOIN_HISTORY:
+            return self._replayed(event)
+        if source is Source.LIVE:
+            return self._live(event)
+        return True  # no part of a room's history, or handed over by a catch-up, which stores it
+
+    def _live(self, event: Event) -> bool:
+        room: Address | None = getattr(event, "room", None)
+        if room is None:
+            return True  # a 1:1 chat
+        state = self.state(room)
+        archive_id = archive_id_of(event)
+        if archive_id is None:
+            if isinstance(event, RoomMessage):
+                self.mark(state, _sender_key(event))
+            self._add(event)
+            return True
+        if archive_id in state.recent:
+            self.counters.repeated += 1
+            return False
+        self.mark(state, archive_id)
+        self._add(event)
+        if state.caught_up:
+            self.buffer.add((CursorMoved(room=room, archive_id=archive_id, at=event.at),))
+        else:
+            state.newest = Cursor(archive_id, event.at)
+        return True
+
+    def _replayed(self, event: Event) -> bool:
+        if not isinstance(event, RoomMessage) or event.archive_id is not None:
+            return False
+        # A room without an archive: its last messages are all that can be had, and each join repeats them.
+        state, key = self.state(event.room), _sender_key(event)
+        if key in state.recent:
+            self.counters.repeated += 1
+            return False
+        self.mark(state, key)
+        self._add(event)
+        return True
+
+    def _add(self, event: Event) -> None:
+        changes = changes_of(event)
+        if changes:
+            self.counters.remembered += 1
+            self.buffer.add(changes)
+
+    def mark(self, state: RoomHistory, key: str) -> None:
+        """Note that this was seen; the oldest note beyond the bound goes."""
+        state.recent[key] = None
+        if len(state.recent) > self.options.recent:
+            del state.recent[next(iter(state.recent))]
+
+    def state(self, room: Address) -> RoomHistory:
+        """This run's knowledge of ``room``, made at first sight."""
+        state = self._rooms.get(room)
+        if state is None:
+            state = self._rooms[room] = RoomHistory()
+        return state
+
+    def seen(self, room: Address, archive_id: ArchiveId) -> bool:
+        """True if this message came in this run, as far as the last ``options.recent`` of the room go."""
+        state = self._rooms.get(room)
+        return state is not None and archive_id in state.recent
+
+    def caught_up(self, room: Address) -> bool:
+        """True if the log has everything of ``room`` up to now."""
+        state = self._rooms.get(room)
+        return state is not None and state.caught_up
+
+    def lost(self, room: Address) -> None:
+        """Messages of ``room`` may be missed from now on; only a catch-up ends that."""
+        state = self.state(room)
+        state.caught_up = False
+        state.newest = None
+        state.visit += 1
+
+    # --- what was missed --------------------------------------------------------------------------------------
+
+    async def catch_up(
+        self,
+        room: Address,
+        *,
+        on_event: Callable[[Event], Awaitable[None] | None],
+        progress: Callable[[CatchUpProgress], None] | None = None,
+    ) -> CatchUpResult:
+        """Read what was said in ``room`` since the cursor; call it each time that we have come in.
+
+        ``on_event`` gets what is new, in the archive's order, ``source`` being ``ARCHIVE``. Live messages are not held
+        back meanwhile: ``remember`` lets them pass at once, in their own order, and the pages leave them
+        out. Never raises for what the network does; the result says how it ended.
+        """
+        state = self.state(room)
+        async with state.catching_up:  # a catch-up of an earlier visit ends by itself: it sees that ``visit`` changed
+            return await CatchUp(self, room, state, on_event, progress).run()
+
+    # --- the store --------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Write what is remembered, every 100 ms or 256 changes, and let originals expire; until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._write(), name="history writes")
+            group.create_task(self._expire(), name="history expires originals")
+
+    async def _write(self) -> None:
+        while True:
+            await self.buffer.filled(self.options.write_every)
+            await self.buffer.settle()
+
+    async def _expire(self) -> None:
+        keep = self.options.keep_originals
+        if keep is None:
+            return
+        while True:
+            try:
+                self.counters.expired_originals += await self.log.expire_originals(self.clock.now() - keep)
+            except StoreError as problem:
+                _log.error("originals could not be expired, will try again in a day: %s", problem)
+            await self.clock.sleep(86_400)
+
+    async def flush(self) -> None:
+        """Write all that waits now, once. Raises ``StoreError``; nothing is lost by it. For an orderly end."""
+        await self.buffer.flush()
+
+    # --- questions --------------------------------------------------------------------------------------------
+
+    async def recent(self, room: Address, count: int = 50) -> list[LogRow]:
+        """The last messages, oldest first."""
+        return await self.find(LogQuery(room=room, limit=count))
+
+    async def search(self, room: Address, text: str, *, since: datetime | None = None, limit: int = 50) -> list[LogRow]:
+        """The newest messages that have every word of ``text``, oldest first."""
+        return await self.find(LogQuery(room=room, search=text, since=since, limit=limit))
+
+    async def by_author(self, room: Address, identity: str, *, limit: int = 50) -> list[LogRow]:
+        """The newest messages of one author (``Occupant.identity``), oldest first."""
+        return await self.find(LogQuery(room=room, identity=identity, limit=limit))
+
+    async def find(self, query: LogQuery) -> list[LogRow]:
+        """Any question to the log; what was remembered up to now counts. Raises ``StoreError``."""
+        await self.buffer.flush()
+        return await self.log.find(query)
+
+    async def get(self, room: Address, archive_id: ArchiveId) -> LogRow | None:
+        """One message, or None. Raises ``StoreError``."""
+        await self.buffer.flush()
+        return await self.log.get(room, archive_id)
+
+
+def _sender_key(event: RoomMessage) -> str:
+    """Stands in for the archive id where there is none. A line feed is in no archive id, as it is an attribute."""
+    return f"\n{event.message_id}\n{event.author.nick}\n{event.content.body}"

@@ -1,0 +1,138 @@
+"""Changes on their way to the log: collected, written in batches, kept while the store fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from botkit.errors import StoreError
+from botkit.model.address import Address
+from botkit.model.archive import CursorMoved, LogChange, Said
+from botkit.ports import Clock, MessageLog
+
+_log = logging.getLogger(__name__)
+
+BATCH = 256
+_CHUNK = 2000
+_LONGEST_PAUSE = 30.0
+
+
+@dataclass(slots=True)
+class Counters:
+    """What history did since the start, for metrics. ``waiting`` changes are not written yet."""
+
+    remembered: int = 0
+    repeated: int = 0
+    written: int = 0
+    batches: int = 0
+    write_failures: int = 0
+    waiting: int = 0
+    pages: int = 0
+    caught_up: int = 0
+    expired_originals: int = 0
+
+
+class Buffer:
+    """A queue before the log.
+
+    Nothing is ever dropped: at ``capacity`` it calls ``on_pressure(True)``, so that the stream is read
+    no further, and below half of it ``on_pressure(False)``. What was read by then still goes in.
+    """
+
+    def __init__(
+        self,
+        log: MessageLog,
+        clock: Clock,
+        counters: Counters,
+        *,
+        capacity: int,
+        on_pressure: Callable[[bool], None] | None,
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._counters = counters
+        self._capacity = capacity
+        self._on_pressure = on_pressure
+        self._pressing = False
+        self._changes: list[LogChange] = []
+        self._writing = asyncio.Lock()
+        self._some = asyncio.Event()
+        self._many = asyncio.Event()
+
+    def add(self, changes: Iterable[LogChange]) -> None:
+        """Put ``changes`` behind what waits already."""
+        self._changes.extend(changes)
+        waiting = self._counters.waiting = len(self._changes)
+        if waiting:
+            self._some.set()
+        if waiting >= BATCH:
+            self._many.set()
+        if waiting >= self._capacity and not self._pressing:
+            self._press(True)
+
+    def _press(self, pressing: bool) -> None:
+        self._pressing = pressing
+        if self._on_pressure is not None:
+            self._on_pressure(pressing)
+
+    async def filled(self, longest: float) -> None:
+        """Wait until there is something, and then until there is a batch or ``longest`` seconds have passed."""
+        await self._some.wait()
+        try:
+            async with asyncio.timeout(longest):
+                await self._many.wait()
+        except TimeoutError:
+            pass
+
+    async def flush(self) -> None:
+        """Write all that waits now. Raises ``StoreError``; what was not written stays in its place."""
+        async with self._writing:
+            left = len(self._changes)
+            while left > 0:
+                count = min(left, _CHUNK)
+                await self._log.write(_last_cursors(self._changes[:count]))
+                # Only now: whatever ends the write above, an error or a cancellation, the changes are still here. Those
+                # that were written nonetheless are known to the log by their archive ids.
+                del self._changes[:count]
+                left -= count
+                self._wrote(count)
+
+    def _wrote(self, count: int) -> None:
+        waiting = self._counters.waiting = len(self._changes)
+        self._counters.written += count
+        self._counters.batches += 1
+        if not waiting:
+            self._some.clear()
+        if waiting < BATCH:
+            self._many.clear()
+        if self._pressing and waiting < self._capacity / 2:
+            self._press(False)
+
+    async def settle(self) -> None:
+        """As ``flush``, again and again until the store works: a full disk is waited out, up to 30 s apart."""
+        pause = 0.5
+        while True:
+            try:
+                return await self.flush()
+            except StoreError as problem:
+                self._counters.write_failures += 1
+                _log.error(
+                    "history cannot be written, %d changes wait; trying again in %.1f s: %s",
+                    len(self._changes), pause, problem,
+                )  # fmt: skip
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _last_cursors(changes: list[LogChange]) -> list[LogChange]:
+    """Without the cursor moves that a later one of the same transaction covers."""
+    last: dict[Address, CursorMoved] = {}
+    rest: list[LogChange] = []
+    for change in changes:
+        if type(change) is Said or not isinstance(change, CursorMoved):
+            rest.append(change)
+        else:
+            last[change.room] = change
+    return [*rest, *last.values()]
