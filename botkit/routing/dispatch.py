@@ -156,6 +156,11 @@ class Dispatcher:
         """Events that wait in queues."""
         return self._lanes.waiting
 
+    @property
+    def running(self) -> int:
+        """Events that are being handled."""
+        return self._lanes.running
+
     # --- events -----------------------------------------------------------------------------------------------
 
     def dispatch(self, event: Event) -> None:

@@ -79,11 +79,9 @@ class RoomHandle:
         return self._link.occupants(self.address)
 
     def find(self, nick: str) -> Occupant | None:
-        """Who has exactly this nick now; None if nobody, or if it can be no nick. A nick identifies nobody."""
-        try:
-            return self._link.occupant(self.address.with_resource(nick)) if nick else None
-        except ValueError:
-            return None
+        """Who has exactly this nick now; None if nobody. A nick identifies nobody."""
+        # As received: a nick that only our own preparation refuses is in the room all the same.
+        return self._link.occupant(Address.received(f"{self.address}/{nick}")) if nick else None
 
     def by_account(self, account: Address) -> Occupant | None:
         """The present occupant with this real bare JID; None if absent or hidden. The highest role of several."""

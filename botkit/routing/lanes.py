@@ -67,6 +67,7 @@ class Lanes(Generic[T]):
         self._draining = False
         self._empty: asyncio.Future[None] | None = None
         self.dropped = 0
+        self.running = 0
 
     @property
     def waiting(self) -> int:
@@ -149,7 +150,11 @@ class Lanes(Generic[T]):
                     item = lane.waiting.popleft()
                     if lane.pressing and len(lane.waiting) < self._limit // 2:
                         self._relieve(lane)
-                    await self._run(item)
+                    self.running += 1
+                    try:
+                        await self._run(item)
+                    finally:
+                        self.running -= 1
                     breath -= 1
                     if not breath:
                         # Handlers that never wait would keep everybody else from the loop for as long as a flood lasts.
