@@ -1,10 +1,10 @@
-"""Reading a room's archive from where our log ends (XEP-0313, paged by XEP-0059). See ``history`` for the order of it."""
+"""Reading a room's archive from where our log ends (XEP-0313, paged by XEP-0059); ``history`` tells the order of it."""
 
 from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -151,12 +151,14 @@ class CatchUp:
         """
         after: ArchiveId | None = cursor.archive_id
         start: datetime | None = None
+        expired: ArchiveId | None = None
         while True:
             try:
                 page = await self._page(ArchiveQuery(archive=self._room, after=after, start=start))
             except ItemNotFound:
-                if after is None:
-                    raise  # not the id but the archive is not there
+                if after is None or after == expired:
+                    raise  # not the id but the archive is not there, or it refuses ids that it gave a moment ago
+                expired = after
                 known = self._last or cursor
                 after, start = None, self._from(known)
                 page = await self._page(ArchiveQuery(archive=self._room, start=start))
@@ -180,7 +182,8 @@ class CatchUp:
         if oldest > cursor.at:
             self._gap = (cursor.at, oldest)
             _log.warning(
-                "the archive of %s has forgotten the last message that we know; what was said from %s to %s may be missing",
+                "the archive of %s has forgotten the last message that we know; what was said there from %s to %s"
+                " may be missing",
                 self._room, cursor.at, oldest,
             )  # fmt: skip
 
@@ -230,21 +233,25 @@ class CatchUp:
         """Ask for a page, again where that may help."""
         if query.before is None:
             query = replace(query, page_size=self._history.options.page_size)
-        for attempt in range(_TRIES):
-            try:
-                page = await self._history.link.page(query)
-                break
-            except LinkClosed:
-                raise
-            except (RequestTimeout, StanzaError) as problem:
-                if attempt == _TRIES - 1 or not problem.retryable:
-                    raise
-            await self._history.clock.sleep(2.0**attempt)
-            self._check()
+        page = await self._asked(query)
         self._check()
         self._pages += 1
         self._history.counters.pages += 1
         return page
+
+    async def _asked(self, query: ArchiveQuery) -> Page:
+        attempt = 1
+        while True:
+            try:
+                return await self._history.link.page(query)
+            except LinkClosed:
+                raise
+            except (RequestTimeout, StanzaError) as problem:
+                if attempt == _TRIES or not problem.retryable:
+                    raise
+            await self._history.clock.sleep(2.0**attempt)
+            self._check()
+            attempt += 1
 
     def _check(self) -> None:
         if self._state.visit != self._visit:
@@ -262,8 +269,9 @@ class CatchUp:
             # All rows are written: what came live may still wait in the queue, and the log leaves doubles out.
             changes += changes_of(event, at=row.at, archive_id=row.archive_id)
             # A tombstone has the id of the message that was, which was no reason to have seen its end.
-            if isinstance(event, TombstoneSeen) or not (row.archive_id in known or self._is_seen(row)):
-                self._history.mark(self._state, row.archive_id)
+            seen = row.archive_id in known or row.archive_id in self._state.recent
+            self._history.mark(self._state, row.archive_id)
+            if not seen or isinstance(event, TombstoneSeen):
                 self._new += 1
                 await self._hand(event)
         await self._move(page, changes)
@@ -274,13 +282,10 @@ class CatchUp:
                 CatchUpProgress(room=self._room, read=self._read, new=self._new, since=self._since, at=at, now=now)
             )
 
-    def _is_seen(self, row: ArchivedEvent) -> bool:
-        return row.archive_id in self._state.recent
-
     async def _known(self, page: Page) -> set[ArchiveId]:
         return await self._history.log.known(self._room, [row.archive_id for row in page.rows])
 
-    async def _move(self, page: Page, changes: tuple[()] | list[LogChange]) -> None:
+    async def _move(self, page: Page, changes: Sequence[LogChange]) -> None:
         last = _last_id(page)
         if last is None:
             return

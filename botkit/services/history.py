@@ -84,9 +84,7 @@ class History:
         self.log = log
         self.link = link
         self.clock = clock
-        self.buffer = Buffer(
-            log, clock, self.counters, capacity=self.options.capacity, on_pressure=on_pressure
-        )  # fmt: skip
+        self.buffer = Buffer(log, clock, self.counters, capacity=self.options.capacity, on_pressure=on_pressure)
         self._rooms: dict[Address, RoomHistory] = {}
 
     # --- while it happens -------------------------------------------------------------------------------------
