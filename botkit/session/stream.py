@@ -190,7 +190,7 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
             raise _stream_error(violation)
 
     def _disown(self) -> None:
-        """Acknowledge the stanza that we end the stream for: else the server keeps it and sends it to each new session."""
+        """Acknowledge the stanza that we end the stream for; else the server sends it to each new session."""
         self._receiver.counted()
         answer = self._receiver.acknowledgement_asked()
         if answer is not None:

@@ -310,6 +310,7 @@ async def test_nothing_is_lost_or_doubled_by_cuts_in_a_burst(server, account, cl
             await bot.until_new_session_or(sessions)
         await bot.until(lambda: len(bot.bodies) >= count)
         await alice.wait_for(lambda element: element.findtext(BODY) == f"out {count - 1}")
+        await alice.wait_for(lambda element: element.get("id") == f"p{count - 1}")
         assert len(bot.established) > 25
         assert all(event.resumed for event in bot.established[1:])
         assert bot.bodies == [f"in {number}" for number in range(count)]
