@@ -117,6 +117,8 @@ def room_claims(
 def _name_forgeries(draft: Draft) -> None:
     if draft.moderations:
         draft.odd(anomalies.FORGED_MODERATION)
+    if draft.source is Source.ARCHIVE:
+        return  # an archive may add the real JID (XEP-0313 §5.1.2), or keep what the author wrote: not believed either
     for x in draft.muc_users:
         if len(x):  # empty, it marks a private message (XEP-0045 §7.5)
             invites = any(child.tag == INVITE for child in x)
