@@ -1,0 +1,121 @@
+"""CPU per event of the dispatcher alone: queue, context, filter, handler. Run: ``python benchmarks/dispatch.py``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable
+
+from botkit.clock import SystemClock
+from botkit.model.address import Address
+from botkit.model.events import RoomMessage
+from botkit.model.messages import ArchiveId, Content, Text
+from botkit.routing.context import Context, ModuleStorage
+from botkit.routing.dispatch import Dispatcher
+from botkit.routing.filters import contains, predicate
+from botkit.routing.router import Router
+from botkit.storage.memory import MemoryValues
+from botkit.testing.fakes import FakeLink, FakeLog, make_occupant, make_room
+
+ROOM = Address.parse("room@rooms.example.org")
+EVENTS = 20_000
+
+
+class _Module:
+    def __init__(self, router: Router) -> None:
+        self.name = router.name
+        self.router = router
+        self.storage = ModuleStorage(MemoryValues(), router.name)
+
+    def settings_for(self, room: Address | None) -> object:
+        return None
+
+    def active_in(self, room: Address | None) -> bool:
+        return True
+
+
+@predicate
+def anything(message: RoomMessage, ctx: Context) -> bool:
+    """Passes everything."""
+    return True
+
+
+def one_handler() -> Router:
+    router = Router("bench")
+
+    @router.message(anything)
+    async def handle(ctx: Context, message: RoomMessage) -> None: ...
+
+    return router
+
+
+def none_match() -> Router:
+    router = Router("bench")
+
+    @router.message(contains("viagra"))
+    async def handle(ctx: Context, message: RoomMessage) -> None: ...
+
+    return router
+
+
+def commands() -> Router:
+    router = Router("bench")
+    for number in range(200):
+
+        @router.command(f"command{number}")
+        async def run(ctx: Context, count: int, *, text: str = "") -> None: ...
+
+    return router
+
+
+async def measure(router: Router, text: str) -> float:
+    """Microseconds of CPU for each event."""
+    link = FakeLink()
+    link.add_room(make_room(ROOM))
+    tasks = []
+
+    def spawn(work: Awaitable[None], name: str) -> None:
+        tasks.append(asyncio.ensure_future(work))
+
+    dispatcher = Dispatcher(
+        [_Module(router)], link=link, clock=SystemClock(), log=FakeLog(), spawn=spawn, limit=EVENTS, command_rate=None
+    )
+    author = make_occupant(ROOM, "alice", real="alice@example.org")
+    link.set_occupant(author)
+    now = SystemClock().now()
+    messages = [
+        RoomMessage(
+            at=now,
+            room=ROOM,
+            author=author,
+            content=Content(body=text, bodies=(Text(text),)),
+            archive_id=ArchiveId(str(number)),
+        )
+        for number in range(EVENTS)
+    ]
+    started = time.process_time()
+    for message in messages:
+        dispatcher.dispatch(message)
+    await dispatcher.drain(60)
+    spent = time.process_time() - started
+    assert dispatcher.failures == 0 and not link.done
+    return spent / EVENTS * 1e6
+
+
+def main() -> None:
+    """Print the best of five runs for each case."""
+    cases = [
+        ("no handler", Router("bench"), "hello everybody"),
+        ("one handler, one filter, passed", one_handler(), "hello everybody"),
+        ("one handler, filter refuses", none_match(), "hello everybody"),
+        ("talk, 200 commands loaded", commands(), "hello everybody"),
+        ("a command of 200, two arguments", commands(), "!command150 7 all of this"),
+    ]
+    for name, router, text in cases:
+        best = min(asyncio.run(measure(router, text)) for _ in range(5))
+        sys.stdout.write(f"{name:36} {best:6.1f} µs\n")
+
+
+if __name__ == "__main__":
+    main()
