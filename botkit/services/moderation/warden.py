@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -47,6 +48,7 @@ class Warden:
     def __init__(self, policy: Policy, memory: Memory | None = None) -> None:
         self.policy = policy
         self.memory = memory or Memory()
+        self._counts: dict[Address, Counter[Measure]] = {}
         self._refused: set[tuple[Address, type[Action]]] = set()
         self._breakers: dict[tuple[Address, str], Breaker] = {}
         self._subjects: dict[Address, str] = {}  # of rooms that we are in: as many as the config has
@@ -55,6 +57,10 @@ class Warden:
     def rights_changed(self, room: Address) -> None:
         """What the bot may do in ``room`` is to be tried anew."""
         self._refused = {(where, kind) for where, kind in self._refused if where != room}
+
+    def counts(self, room: Address) -> Counter[Measure]:
+        """How often each measure was taken in ``room`` (or would have been) since the start."""
+        return self._counts.get(room, Counter())
 
     async def consider(self, event: Event, link: Link, clock: Clock, log: Logger) -> Plan | None:
         """Judge ``event`` and act. What was done, or would have been (``dry_run``); None if there was no reason to.
@@ -121,6 +127,8 @@ class Warden:
         done = plan.measure.word if plan.measure is not None else "nothing"
         log.info(told, measure=done, asked=asked, points=verdict.points, evidence=evidence, notes=list(plan.notes),
                  real=str(target.real) if target.real else None, source=said.source.value)  # fmt: skip
+        if plan.measure is not None:
+            self._counts.setdefault(said.room, Counter())[plan.measure] += 1
         if not self.policy.dry_run:
             for action in plan.actions:
                 await self._perform(action, said.author, link, log)
