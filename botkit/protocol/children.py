@@ -101,7 +101,7 @@ def read_message(stanza: Element) -> Draft:
     if lang is not None:
         draft.lang = lang
     draft.groupchat = stanza.get("type") == "groupchat"
-    stray = stanza.text
+    stray = [stanza.text] if stanza.text else None
     for child in stanza:
         reader = READERS.get(child.tag)
         if reader is not None:
@@ -110,8 +110,17 @@ def read_message(stanza: Element) -> Draft:
             except Exception:
                 draft.odd(anomalies.UNREADABLE_CHILD)
         if child.tail:
-            stray = (stray or "") + "\n" + child.tail
-    if stray and not stray.isspace():
-        draft.stray = stray.strip()
-        draft.odd(anomalies.STRAY_TEXT)
+            if stray is None:
+                stray = []
+            stray.append(child.tail)
+    if stray is not None:
+        _keep_stray(draft, stray)
     return draft
+
+
+def _keep_stray(draft: Draft, texts: list[str]) -> None:
+    """Keep text outside of every child, but for layout."""
+    shown = "\n".join(text.strip() for text in texts if not text.isspace())
+    if shown:
+        draft.stray = shown
+        draft.odd(anomalies.STRAY_TEXT)

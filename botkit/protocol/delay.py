@@ -71,10 +71,12 @@ def read_delay(draft: Draft, child: Element) -> None:
 
 def read_legacy_delay(draft: Draft, child: Element) -> None:
     """``<x xmlns='jabber:x:delay'/>``, which some services still send beside the other."""
+    if not draft.said_by_sender(child.get("from")):
+        draft.odd(anomalies.FORGED_DELAY)
+        return
     stamp = _parse_legacy(child.get("stamp"))
-    if draft.delayed is not None and child.get("from") == draft.sender_bare and stamp is not None:
-        return  # says the same again, with less precision
-    _take(draft, child, stamp)
+    if draft.delayed is None or stamp is None:  # else it says the same again, with less precision
+        _take(draft, child, stamp)
 
 
 def forwarded_stamp(forwarded: Element) -> datetime | None:

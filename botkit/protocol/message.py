@@ -33,10 +33,13 @@ from botkit.protocol.xhtml import different_html
 _KINDS: Final = frozenset({"chat", "error", "groupchat", "headline", "normal"})
 
 
-def decode_message(stanza: Element, at: datetime, known: Known) -> Event | None:
+def decode_message(stanza: Element, at: datetime, known: Known, replaying: bool = True) -> Event | None:
     """What a message that came over the stream tells."""
     draft = read_message(stanza)
     if draft.groupchat:
+        if draft.delayed is not None and not replaying:
+            draft.delayed = None
+            draft.odd(anomalies.FORGED_DELAY)
         if draft.result is not None:
             draft.odd(anomalies.FORGED_ARCHIVE_RESULT)
         return _groupchat(stanza, draft, at, known, None)

@@ -11,7 +11,7 @@ from botkit.model.messages import Reply
 from botkit.protocol.draft import Draft
 from botkit.protocol.namespaces import REPLY
 
-_LONGEST: Final = 1023  # of an address that a stranger makes us prepare
+_LONGEST: Final = 256  # of an address that a stranger makes us prepare
 
 
 def read_reply(draft: Draft, child: Element) -> None:

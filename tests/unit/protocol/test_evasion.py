@@ -60,7 +60,7 @@ TRICKS: list[tuple[str, str, str | None]] = [
     ),
     ("a delay from what is no address", "<delay xmlns='urn:xmpp:delay' from='@/' stamp='x'/>", "malformed-delay"),
     ("a legacy delay", "<x xmlns='jabber:x:delay' stamp='20020910T23:08:25'/>", "forged-delay"),
-    ("an empty legacy delay", "<x xmlns='jabber:x:delay'/>", "malformed-delay"),
+    ("an empty legacy delay", "<x xmlns='jabber:x:delay'/>", "forged-delay"),
     ("a correction without an id", "<replace xmlns='urn:xmpp:message-correct:0'/>", "malformed-correction"),
     (
         "two corrections",
@@ -233,7 +233,7 @@ def test_text_of_elements_inside_of_a_body_is_seen() -> None:
 def test_text_between_the_children_is_seen() -> None:
     event = groupchat("buy pills<active xmlns='http://jabber.org/protocol/chatstates'/> here")
     assert isinstance(event, RoomMessage)
-    assert event.content.everything == "buy pills\n here"
+    assert event.content.everything == "buy pills\nhere"
 
 
 def test_html_that_says_something_else_is_seen() -> None:
@@ -454,6 +454,15 @@ def test_history_is_not_laid_to_whoever_has_the_nick_now() -> None:
     event = said(f"<delay xmlns='urn:xmpp:delay' from='{ROOM}' stamp='2026-04-01T10:00:00Z'/>" + SPAM)
     assert event.source is Source.JOIN_HISTORY
     assert (event.at.month, event.author.known, event.author.real) == (4, False, None)
+
+
+def test_a_delay_in_the_rooms_name_makes_no_history_once_history_is_over() -> None:
+    delay = f"<delay xmlns='urn:xmpp:delay' from='{ROOM}' stamp='2020-01-01T00:00:00Z'/>"
+    message = element(f"<message type='groupchat' from='{NICK}'>{delay}{SPAM}</message>")
+    event = decode_stanza(message, received=NOW, known=Rooms(), replaying=False)
+    assert isinstance(event, RoomMessage)
+    assert (event.source, event.at, event.anomalies) == (Source.LIVE, NOW, (anomalies.FORGED_DELAY,))
+    assert event.author.identity == "jid:nick@home.example"
 
 
 def test_the_archive_of_one_room_tells_nothing_about_another() -> None:
