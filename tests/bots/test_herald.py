@@ -1,0 +1,86 @@
+"""The herald: notices from the config, at their times."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from botkit.errors import ConfigError
+from botkit.services.schedule import scheduler_of
+from botkit.testing.tester import RoomTester
+from bots import herald
+
+MORNING = {"name": "standup", "text": "Good morning!", "cron": "0 9 * * 1-5", "timezone": "Europe/Berlin"}
+ADMIN = "root@example.org"
+
+
+def config(**more: Any) -> dict[str, Any]:
+    return {"notices": [MORNING | more]}
+
+
+async def test_a_notice_is_posted_when_its_time_has_come() -> None:
+    async with RoomTester(herald.module, config=config()) as room:
+        running = asyncio.create_task(scheduler_of(room.dispatcher).run())
+        await room.settle()
+        await room.passes(19 * 3600)  # from Monday noon UTC to Tuesday 08:00 in Berlin
+        assert room.said == []
+        await room.passes(3600)
+        assert room.said == ["Good morning!"]
+        await room.passes(24 * 3600)
+        assert room.said == ["Good morning!"] * 2
+        running.cancel()
+
+
+async def test_a_notice_goes_to_its_rooms_alone() -> None:
+    async with RoomTester(herald.module, config=config(rooms=["elsewhere@rooms.example.org"])) as room:
+        [schedule] = room.dispatcher.schedules
+        assert [str(address) for address in schedule.spec.rooms or ()] == ["elsewhere@rooms.example.org"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"cron": "0 99 * * *"}, "99"),
+        ({"cron": "every day"}, "five"),
+        ({"cron": "0 0 31 2 *"}, "never"),
+        ({"timezone": "Mars/Olympus"}, "Mars/Olympus"),
+        ({"text": ""}, "text"),
+        ({"rooms": ["@@"]}, "@@"),
+        ({"name": "two words"}, "name"),
+    ],
+)
+def test_a_notice_that_cannot_be_is_refused_when_the_config_is_loaded(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        herald.HeraldConfig.model_validate(config(**change))
+    assert named in str(refused.value)
+
+
+def test_two_notices_of_one_name_are_refused() -> None:
+    with pytest.raises(ValidationError, match="standup"):
+        herald.HeraldConfig.model_validate({"notices": [MORNING, MORNING]})
+
+
+async def test_who_runs_the_bot_sees_the_notices_and_when_they_come() -> None:
+    async with RoomTester(herald.module, config=config(), admins=[ADMIN]) as room:
+        [answer] = await room.direct(f"{ADMIN}/x", "notices")
+        assert answer.startswith("standup: 2026-01-06 08:00 UTC")
+
+
+async def test_a_notice_is_posted_now_for_who_runs_the_bot() -> None:
+    async with RoomTester(herald.module, config=config(), admins=[ADMIN]) as room:
+        assert await room.direct(f"{ADMIN}/x", "notice now standup") == ["Posted standup to 1 rooms."]
+        assert room.said == ["Good morning!"]
+
+
+async def test_nobody_else_posts_notices() -> None:
+    async with RoomTester(herald.module, config=config(), admins=[ADMIN]) as room:
+        await room.direct("eve@example.org/x", "notice now standup")
+        assert room.said == []
+
+
+def test_a_bad_expression_names_itself() -> None:
+    with pytest.raises(ConfigError, match="every day"):
+        herald.Cron.parse("every day")
