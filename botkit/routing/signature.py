@@ -56,13 +56,16 @@ def read(spec: Spec, what: str) -> Signature:
     if not inspect.iscoroutinefunction(spec.handler):
         found.wrong("is no `async def` function")
         return found
-    try:
-        hints = typing.get_type_hints(spec.handler, include_extras=True)
-    except Exception as problem:  # whatever evaluating somebody's annotations raises
-        found.wrong(f"an annotation can't be resolved: {problem}; what it names must be imported when the module runs")
-        return found
     for parameter in inspect.signature(spec.handler).parameters.values():
-        argument = _argument(parameter, hints.get(parameter.name, parameter.annotation))
+        try:
+            annotation = _resolved(spec.handler, parameter)
+        except Exception as problem:  # whatever evaluating somebody's annotations raises
+            found.cannot(
+                _argument(parameter, inspect.Parameter.empty, str(parameter)),
+                f"{problem}; what an annotation names must be there when the module is imported",
+            )
+            continue
+        argument = _argument(parameter, annotation)
         if argument.parameter.kind is inspect.Parameter.VAR_KEYWORD:
             found.cannot(argument, "nothing is ever given by a name that the signature does not have")
         elif argument.kind is inspect.Parameter.empty:
@@ -72,7 +75,16 @@ def read(spec: Spec, what: str) -> Signature:
     return found
 
 
-def _argument(parameter: inspect.Parameter, annotation: Any) -> Argument:
+def _resolved(handler: Any, parameter: inspect.Parameter) -> Any:
+    """The annotation as a type. What is returned may be annotated with anything: only parameters are looked at."""
+    if parameter.annotation is inspect.Parameter.empty:
+        return parameter.annotation
+    holder = types.SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
+    globals_of = getattr(inspect.unwrap(handler), "__globals__", {})
+    return typing.get_type_hints(holder, globals_of, include_extras=True)[parameter.name]
+
+
+def _argument(parameter: inspect.Parameter, annotation: Any, shown: str | None = None) -> Argument:
     star = ""
     if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
         star = "*"
@@ -80,9 +92,9 @@ def _argument(parameter: inspect.Parameter, annotation: Any) -> Argument:
         star = "**"
     if annotation is inspect.Parameter.empty and parameter.name == "ctx":
         annotation = Context
-    shown = star + parameter.name
-    if annotation is not inspect.Parameter.empty:
-        shown += f": {_shown(annotation)}"
+    if shown is None:
+        typed = f": {_shown(annotation)}" if annotation is not inspect.Parameter.empty else ""
+        shown = star + parameter.name + typed
     extras: tuple[Any, ...] = ()
     if get_origin(annotation) is Annotated:
         annotation, *found = get_args(annotation)

@@ -610,5 +610,3 @@ async def test_loading_replaces_all_handlers_or_none() -> None:
         room.dispatcher.load([Runtime(new)])
         await alice.says("!name")
         assert room.said == ["old", "old", "new"]
-
-
