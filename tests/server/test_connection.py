@@ -347,7 +347,8 @@ async def test_refused_resumption_begins_a_new_session(start_server):
         asked = asyncio.create_task(question)
         await bot.say(bot.jid, "before", acked=True)
         before = bot.connection.counters.received
-        await server.restart()
+        server.kill()  # and with it the sessions that could be resumed
+        await server.revive()
         await bot.until(lambda: len(bot.established) == 2, 20)
         assert bot.established[1].resumed is False
         assert bot.established[1].address == bot.established[0].address
