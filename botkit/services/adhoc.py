@@ -144,6 +144,8 @@ class AdhocService:
         except CommandError as problem:
             # "If a command completes but fails, the responder MUST include at least one <note type='error'/>" (§3.6)
             return self._completed(session, notes=(Note(str(problem), NoteKind.ERROR),))
+        except StanzaError:
+            raise  # a wrong request; the session waits for a right one
         except BaseException:
             self._sessions.end(session)
             raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from botkit.errors import Forbidden
 from botkit.model.actions import Action, Moderate, SetAffiliation, SetRole, SetSubject
 from botkit.model.address import Address
-from botkit.model.events import RightsChanged, RoomMessage, SubjectChanged
+from botkit.model.events import RightsChanged, RoomMessage, StatusChanged, SubjectChanged
 from botkit.model.messages import ArchiveId, Content, Reply, Source, Text
 from botkit.model.rooms import Affiliation, Occupant, Role
 from botkit.testing.tester import RoomTester
@@ -238,6 +240,45 @@ async def test_a_bad_subject_is_set_back() -> None:
         await room.hears(_subject(room, eve.occupant, "all welcome"))
         await room.hears(_subject(room, eve.occupant, "casino night"))
         assert of(room, SetSubject) == [SetSubject(room=room.address, subject="all welcome")]
+
+
+async def test_a_bad_status_is_warned_about_once() -> None:
+    async with RoomTester(keeper.module, config=RULES) as room:
+        eve = room.join("eve")
+        await eve.leaves()
+        eve = room.join("eve")
+        shown = replace(eve.occupant, status="best casino")
+        room.link.set_occupant(shown)
+        for _ in range(4):
+            await room.hears(StatusChanged(at=room.clock.now(), room=room.address, author=shown))
+        assert len(eve.received) == 1
+        assert room.done == []
+
+
+async def test_the_stock_bodies_of_encrypted_messages_are_no_repetition() -> None:
+    async with RoomTester(keeper.module, config=RULES) as room:
+        alice = room.join("alice")
+        for _ in range(5):
+            await alice.says("I sent you an OMEMO encrypted message", encrypted=True)
+        assert room.link.done == []
+
+
+async def test_without_message_moderation_spam_costs_its_author_the_voice() -> None:
+    async with RoomTester(keeper.module, config=RULES) as room:
+        info = room.link.room(room.address)
+        assert info is not None
+        room.link.add_room(replace(info, features=frozenset()))
+        await room.join("eve").says("casino")
+        assert [type(a) for a in room.done] == [SetRole]
+
+
+async def test_a_bot_without_rights_says_what_it_cannot_do() -> None:
+    async with RoomTester(keeper.module, config=RULES | {"ban_after": 2}, affiliation=Affiliation.NONE) as room:
+        await room.join("eve").says("casino")
+        assert room.done == []
+        notes = " ".join(next(v["notes"] for _, event, v in room.log.lines if event == "acting"))
+        assert "cannot retract" in notes
+        assert "cannot ban" in notes
 
 
 # --- commands --------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ class Person:
     texts_at: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     messages: deque[tuple[MessageId, ArchiveId]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     points: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    shown: deque[int] = field(default_factory=lambda: deque(maxlen=16))  # hashes of status texts and the like
     warned: float | None = None  # when last, on the monotonic clock
     struck: dict[str, float] = field(default_factory=dict)  # when each measure was last taken, likewise
 

@@ -71,7 +71,8 @@ def make_plan(
     restore = _restored(verdict, room, subject)
     measure: Measure | None = verdict.measure
     if measure is Measure.RETRACT and not retractions and not restore:
-        measure = ladder.above(measure)
+        # What cannot be taken away goes one step up; a status or reaction is no message, and stays where it is.
+        measure = ladder.above(measure) if verdict.said.spoken else None
     done, against = _against(measure, verdict, ladder, target, room, notes)
     actions: list[Action] = [*retractions, *restore]
     if actions and (done is None or done < Measure.RETRACT):

@@ -137,7 +137,7 @@ class DuplicateRule:
     def examine(self, said: Statement, person: Person) -> Finding | None:
         """Counts the repetition, and remembers the text."""
         # A correction that changes nothing is a client's oddity, no second message.
-        if not said.spoken or said.replaces is not None or len(said.folded) < self._shortest:
+        if not said.spoken or said.stock or said.replaces is not None or len(said.folded) < self._shortest:
             return None
         mark = hash(" ".join(said.folded.split()))
         person.texts.append(mark)

@@ -21,7 +21,9 @@ class Statement:
     """One thing that clients show: all its texts in ``text``, the same normalised in ``folded``.
 
     ``second`` is ``at`` as a POSIX time. ``spoken`` is True for messages, which flood and duplicate rules count.
-    ``replaces`` is the id of the message that this one corrects (XEP-0308).
+    ``stock`` says that the text is a client's own and the same each time: the body of an encrypted message, or one that
+    only stands in for a retraction or the like (XEP-0428). ``replaces`` is the id of the message that this one
+    corrects (XEP-0308).
     """
 
     room: Address
@@ -32,6 +34,7 @@ class Statement:
     folded: str
     spoken: bool = True
     subject: bool = False
+    stock: bool = False
     archive_id: ArchiveId | None = None
     message_id: MessageId | None = None
     replaces: MessageId | None = None
@@ -72,6 +75,7 @@ class Statement:
                 second=event.at.timestamp(),
                 text=text,
                 folded=normalise(text),
+                stock=content.encrypted or (bool(event.also) and any(f.start is None for f in content.fallbacks)),
                 archive_id=event.archive_id,
                 message_id=event.message_id,
                 replaces=content.replaces,

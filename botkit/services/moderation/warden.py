@@ -90,6 +90,12 @@ class Warden:
             person.spoke.append(said.second)
             if said.archive_id is not None and said.message_id is not None:
                 person.messages.append((said.message_id, said.archive_id))
+        elif not said.subject:
+            # A status comes again with every change of presence: one text is one deed.
+            mark = hash(said.folded)
+            if mark in person.shown:
+                return None
+            person.shown.append(mark)
         findings = examine_all(self.policy.rules, said, person)
         if not findings:
             return None
