@@ -1,1 +1,31 @@
-"""A framework and runtime for XMPP bots."""
+"""A framework and runtime for XMPP bots. These are the names that a bot needs first; each room has more."""
+
+from botkit.model.actions import SendMessage as SendMessage
+from botkit.model.address import Address as Address
+from botkit.model.events import DirectMessage as DirectMessage
+from botkit.model.events import Event as Event
+from botkit.model.events import OccupantJoined as OccupantJoined
+from botkit.model.events import PrivateMessage as PrivateMessage
+from botkit.model.events import RoomMessage as RoomMessage
+from botkit.model.rooms import Affiliation as Affiliation
+from botkit.model.rooms import Occupant as Occupant
+from botkit.model.rooms import Role as Role
+from botkit.routing.context import Context as Context
+from botkit.routing.context import Next as Next
+from botkit.routing.context import Reply as Reply
+from botkit.routing.converters import Expected as Expected
+from botkit.routing.converters import Pattern as Pattern
+from botkit.routing.converters import Range as Range
+from botkit.routing.filters import Filter as Filter
+from botkit.routing.filters import Links as Links
+from botkit.routing.filters import addressed as addressed
+from botkit.routing.filters import contains as contains
+from botkit.routing.filters import from_member as from_member
+from botkit.routing.filters import has_link as has_link
+from botkit.routing.filters import in_room as in_room
+from botkit.routing.filters import matches as matches
+from botkit.routing.filters import predicate as predicate
+from botkit.routing.handles import RoomHandle as RoomHandle
+from botkit.routing.router import Router as Router
+from botkit.routing.specs import Need as Need
+from botkit.routing.words import CommandError as CommandError

@@ -10,7 +10,7 @@ import pytest
 from botkit.errors import BadAddress
 from botkit.model.address import Address
 from botkit.model.events import BotStarted, DirectMessage, Event, OccupantJoined, RoomMessage
-from botkit.model.messages import Attachment, Content, MessageId, Reply, Source, Text, Text
+from botkit.model.messages import Attachment, Content, MessageId, Reply, Source, Text
 from botkit.model.rooms import Affiliation, Role
 from botkit.routing.context import Context, ModuleStorage, Services
 from botkit.routing.filters import (
@@ -46,7 +46,8 @@ LINK.add_room(make_room(ROOM, nick="bot"))
 def message(body: str = "hello", **more: Any) -> RoomMessage:
     author = make_occupant(ROOM, "alice", **{k: more.pop(k) for k in ("affiliation", "role", "known") if k in more})
     source = more.pop("source", Source.LIVE)
-    return RoomMessage(at=NOON, room=ROOM, author=author, content=Content(body=body, bodies=(Text(body),), **more), source=source)
+    content = Content(body=body, bodies=(Text(body),), **more)
+    return RoomMessage(at=NOON, room=ROOM, author=author, content=content, source=source)
 
 
 def passes(wanted: Filter, event: Event) -> bool | Yield:
