@@ -1,0 +1,179 @@
+"""The config file's shape: one model for each table of the TOML."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from botkit.config.secrets import Secret
+from botkit.config.values import BareJid, Duration, FilePath, Jid, Nick, PositiveDuration, RoomJid
+from botkit.model.address import Address
+from botkit.model.rooms import RoomSettings
+
+
+def _prefixes(value: object) -> object:
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list | tuple) or not all(
+        isinstance(one, str) and one and not any(c.isspace() for c in one) for one in listed
+    ):
+        raise ValueError('expected one prefix ("!") or a list of them (["!", "."]), without spaces')
+    return listed
+
+
+class Table(BaseModel):
+    """A table of the config: nothing unknown in it, and no change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class AccountConfig(Table):
+    """The account that the bot logs in with."""
+
+    jid: BareJid = Field(description="the bot's account, like keeper@example.org")
+    password: Secret
+    resource: Nick | None = Field(default=None, description="resource to bind; a random one if absent")
+    host: str | None = Field(
+        default=None, min_length=1, description="connect here instead of asking DNS for SRV records"
+    )
+    port: int | None = Field(default=None, ge=1, le=65535, description="port on host; 5222, or 5223 for direct TLS")
+    tls: Literal["auto", "starttls", "direct"] = Field(
+        default="auto", description="how TLS is begun; there is none without it"
+    )
+    ca_file: FilePath | None = Field(default=None, description="PEM file of the CAs to trust instead of the system's")
+    allow_plain: bool = Field(default=False, description="allow SASL PLAIN, which hands the password to the server")
+    connect_timeout: PositiveDuration = timedelta(seconds=30)
+    request_timeout: PositiveDuration = timedelta(seconds=30)
+
+
+class RoomConfig(Table):
+    """A room to be in. ``nick`` None: the account's local part. ``catch_up`` None: as ``[history]`` says."""
+
+    jid: RoomJid = Field(description="the room, like lobby@rooms.example.org")
+    nick: Nick | None = Field(default=None, description="our nick there; the account's name if absent")
+    password: Secret | None = Field(default=None, description="the room's password, if it wants one")
+    create: bool = Field(default=False, description="create the room if it does not exist")
+    catch_up: bool | None = Field(default=None, description="read what was said while the bot was away")
+
+
+class ModuleConfig(BaseModel):
+    """A module in use. All keys but these four are the module's own settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    use: str = Field(min_length=1, description='the module: an import path like "bots.keeper", or a file "./hello.py"')
+    enabled: bool = True
+    only_in: tuple[RoomJid, ...] | None = Field(
+        default=None, description="the rooms where it acts; all rooms if absent"
+    )
+    rooms: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, repr=False, description="settings that differ in a room, by the room's JID"
+    )
+
+    def __repr_args__(self) -> Any:
+        # a module's settings may hold secrets as plain text; only what is ours is shown
+        return [(name, value) for name, value in super().__repr_args__() if name in {"use", "enabled", "only_in"}]
+
+    __str__ = BaseModel.__repr__
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The module's own keys, as they stand in the TOML."""
+        return dict(self.model_extra or {})
+
+
+class AccessConfig(Table):
+    """Who may do what beyond what rooms say."""
+
+    admins: tuple[Jid, ...] = Field(default=(), description="accounts that may run the bot itself, by bare JID")
+
+
+class CommandsConfig(Table):
+    """How commands are told from talk."""
+
+    prefix: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_prefixes),
+        WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}),
+    ] = Field(default=("!",), description="what a command begins with in rooms; one or several")
+
+
+class StorageConfig(Table):
+    """Where the bot keeps what it must remember."""
+
+    path: FilePath = Field(default=Path("data/botkit.db"), validate_default=True, description="the SQLite database")
+    keep_originals: Duration = Field(
+        default=timedelta(days=30), description="how long moderators can read what was retracted or corrected"
+    )
+
+
+class HistoryConfig(Table):
+    """Reading rooms' archives for what was said while the bot was away."""
+
+    catch_up: bool = True
+    first_catch_up: Duration = Field(
+        default=timedelta(days=1), description="how far back to read a room's archive at first"
+    )
+    max_catch_up: PositiveDuration = Field(
+        default=timedelta(days=30), description="the longest absence that is made up for"
+    )
+
+
+class LogConfig(Table):
+    """What the bot writes about its work, to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="auto: console at a terminal, else json"
+    )
+
+
+class RuntimeConfig(Table):
+    """The process."""
+
+    handler_timeout: PositiveDuration = Field(
+        default=timedelta(seconds=60), description="a handler is cancelled after this"
+    )
+    shutdown_timeout: PositiveDuration = Field(
+        default=timedelta(seconds=8), description="how long a stop waits for what is in hand"
+    )
+    health_file: FilePath | None = Field(default=None, description="written while the bot is well, for health checks")
+
+
+class Config(Table):
+    """A whole config file."""
+
+    account: AccountConfig
+    rooms: tuple[RoomConfig, ...] = ()
+    modules: dict[str, ModuleConfig] = Field(default_factory=dict)
+    access: AccessConfig = AccessConfig()
+    commands: CommandsConfig = CommandsConfig()
+    storage: StorageConfig = StorageConfig()
+    history: HistoryConfig = HistoryConfig()
+    log: LogConfig = LogConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+
+    def nick_in(self, room: RoomConfig) -> str:
+        """Our nick in ``room``: what the config says, else the account's local part."""
+        return room.nick or self.account.jid.local or "bot"
+
+    def catches_up(self, room: Address) -> bool:
+        """Is the archive of ``room`` to be read after an absence?"""
+        for one in self.rooms:
+            if one.jid == room and one.catch_up is not None:
+                return one.catch_up
+        return self.history.catch_up
+
+    def room_settings(self) -> tuple[RoomSettings, ...]:
+        """What to ask each room for. Reads the rooms' passwords: blocks, and raises ``ConfigError``."""
+        return tuple(
+            RoomSettings(
+                address=room.jid,
+                nick=self.nick_in(room),
+                password=room.password.resolve() if room.password is not None else None,
+                create=room.create,
+            )
+            for room in self.rooms
+        )

@@ -1,0 +1,120 @@
+"""Types of settings that TOML has no word for: lengths of time, addresses, paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, cast
+
+from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema
+
+from botkit.errors import BadAddress
+from botkit.model.address import Address
+from botkit.model.durations import format_duration, parse_duration
+
+
+def base_folder(info: ValidationInfo) -> Path:
+    """The folder that relative paths start from: the config file's, else the working directory."""
+    context = info.context
+    return cast(Path, context["folder"]) if isinstance(context, dict) and "folder" in context else Path.cwd()
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('expected a length of time as text, like "90s", "1h30m" or "2d"')
+    return parse_duration(value)
+
+
+def _positive(value: object) -> timedelta:
+    span = _duration(value)
+    if span <= timedelta(0):
+        raise ValueError("expected a length of time above nothing")
+    return span
+
+
+_DURATION_SCHEMA = WithJsonSchema(
+    {
+        "type": "string",
+        "pattern": r"^\s*\d{1,9} ?(w|d|h|min|ms|m|s)( ?\d{1,9} ?(w|d|h|min|ms|m|s))*\s*$",
+        "examples": ["90s", "1h30m", "30d"],
+    }
+)
+Duration = Annotated[timedelta, PlainValidator(_duration), PlainSerializer(format_duration), _DURATION_SCHEMA]
+"""A length of time, ``"1h30m"`` in the config; a ``timedelta`` in the program."""
+
+PositiveDuration = Annotated[timedelta, PlainValidator(_positive), PlainSerializer(format_duration), _DURATION_SCHEMA]
+"""A ``Duration`` above nothing."""
+
+
+def _address(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('expected a JID as text, like "name@example.org"')
+    try:
+        address = Address.parse(value)
+    except BadAddress as problem:
+        raise ValueError(f"expected a JID like name@example.org ({problem})") from None
+    # nameprep lets these pass, yet no host name or address has them: a slip of the pen
+    if any(c.isspace() or c in "@\"'<>&" for c in address.domain):
+        raise ValueError("expected a JID like name@example.org")
+    return address
+
+
+def _bare(what: str) -> Callable[[object], Address]:
+    def check(value: object) -> Address:
+        address = _address(value)
+        if address.local is None:
+            raise ValueError(f"expected {what}, with a part before the @")
+        if address.resource is not None:
+            raise ValueError(f"expected {what} without a resource (the part after the /)")
+        return address
+
+    return check
+
+
+_JID_SCHEMA = WithJsonSchema(
+    {"type": "string", "pattern": r"^([^@/]+@)?[^@/]+(/.+)?$", "examples": ["name@example.org"]}
+)
+_BARE_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^[^@/]+@[^@/]+$", "examples": ["name@example.org"]})
+
+Jid = Annotated[Address, PlainValidator(_address), PlainSerializer(str), _JID_SCHEMA]
+"""Any JID; an ``Address`` in the program."""
+
+BareJid = Annotated[
+    Address, PlainValidator(_bare("an account like name@example.org")), PlainSerializer(str), _BARE_SCHEMA
+]
+"""An account's JID without resource."""
+
+RoomJid = Annotated[
+    Address, PlainValidator(_bare("a room like lobby@rooms.example.org")), PlainSerializer(str), _BARE_SCHEMA
+]
+"""A room's JID without resource."""
+
+
+def _nick(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("expected a nick as text")
+    try:
+        return Address.parse("room@example.org").with_resource(value).resource or value
+    except BadAddress:
+        raise ValueError("expected a nick that can be a JID's resource (RFC 7622 §3.4: at most 1023 bytes)") from None
+
+
+Nick = Annotated[str, PlainValidator(_nick), WithJsonSchema({"type": "string", "minLength": 1})]
+"""A text that can be a JID's resource, prepared."""
+
+
+def _path(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise ValueError("expected a path as text")
+    return base_folder(info) / Path(value).expanduser()
+
+
+FilePath = Annotated[
+    Path, PlainValidator(_path), PlainSerializer(str), WithJsonSchema({"type": "string", "minLength": 1})
+]
+"""A path; a relative one starts from the config file's folder."""
