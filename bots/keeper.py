@@ -13,6 +13,7 @@ from botkit.errors import MisuseError, StanzaError
 from botkit.model.actions import SendMessage
 from botkit.model.address import Address
 from botkit.model.events import (
+    OccupantEvent,
     ReactionsChanged,
     RightsChanged,
     RoomMessage,
@@ -36,17 +37,30 @@ router = Router("keeper")
 
 
 @router.message(catch_up=True)
-async def watch(ctx: Context[KeeperConfig], message: RoomMessage) -> None:
+async def watch(ctx: Context[KeeperConfig], message: RoomMessage) -> SendMessage | None:
     """Judge every message, also those said while the bot was away."""
-    await ctx.config.warden.consider(message, ctx.link, ctx.clock, ctx.log)
+    return await _judge(ctx, message)
 
 
 @router.on(SubjectChanged)
 @router.on(ReactionsChanged)
 @router.on(StatusChanged)
-async def watch_others(ctx: Context[KeeperConfig], event: SubjectChanged | ReactionsChanged | StatusChanged) -> None:
+async def watch_others(
+    ctx: Context[KeeperConfig], event: SubjectChanged | ReactionsChanged | StatusChanged
+) -> SendMessage | None:
     """Subjects, reactions and status texts are shown to all, too."""
-    await ctx.config.warden.consider(event, ctx.link, ctx.clock, ctx.log)
+    return await _judge(ctx, event)
+
+
+async def _judge(ctx: Context[KeeperConfig], event: OccupantEvent) -> SendMessage | None:
+    config = ctx.config
+    plan = await config.warden.consider(event, ctx.link, ctx.clock, ctx.log)
+    if plan is None or plan.measure is None or config.log_room is None:
+        return None
+    evidence = "; ".join(f"{found.label}: {found.evidence}" for found in plan.verdict.findings)
+    done = f"would {plan.measure.word} (dry run)" if config.dry_run else plan.measure.word
+    line = f"{event.room}: {event.author.nick}: {done}; {plan.verdict.points} points; {evidence}"
+    return SendMessage(to=Address.parse(config.log_room), body=line, groupchat=True, unstyled=True)
 
 
 @router.rights(own=True)

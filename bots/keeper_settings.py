@@ -55,9 +55,15 @@ class KeeperConfig(BaseModel):
     forget_after: float = Field(3600, gt=0, description="seconds after which points are forgotten")
     immune_members: bool = True
     immune: tuple[str, ...] = Field((), description="bare JIDs and domains that are never acted against")
+    log_room: str | None = Field(None, description="a room in which each action is told in one line; list it in rooms")
     limits: Limits = Field(Limits(), description="how much the bot may do before it stops and calls for people")
 
     _warden: Warden = PrivateAttr()
+
+    @field_validator("log_room")
+    @classmethod
+    def _is_room(cls, value: str | None) -> str | None:
+        return None if value is None else str(Address.parse(value).bare)
 
     @field_validator("immune")
     @classmethod

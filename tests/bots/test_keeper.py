@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from botkit.errors import Forbidden
-from botkit.model.actions import Action, Moderate, SetAffiliation, SetRole, SetSubject
+from botkit.model.actions import Action, Moderate, SendMessage, SetAffiliation, SetRole, SetSubject
 from botkit.model.address import Address
 from botkit.model.events import RightsChanged, RoomMessage, StatusChanged, SubjectChanged
 from botkit.model.messages import ArchiveId, Content, Reply, Source, Text
@@ -147,6 +147,14 @@ async def test_a_message_without_archive_id_costs_its_author_the_voice() -> None
         assert [type(a) for a in room.done] == [SetRole]
         notes = next(v["notes"] for _, event, v in room.log.lines if event == "acting")
         assert "no archive id" in notes[0]
+
+
+async def test_each_action_is_told_in_the_log_room() -> None:
+    async with RoomTester(keeper.module, config=RULES | {"log_room": "log@rooms.example.org"}) as room:
+        await room.join("eve").says("casino")
+        told = [a for a in room.link.done if isinstance(a, SendMessage) and a.groupchat]
+        assert [str(a.to) for a in told] == ["log@rooms.example.org"]
+        assert "eve: retract; 2 points; unwanted word: casino" in told[0].body
 
 
 async def test_a_dry_run_says_what_would_be_done_and_does_nothing() -> None:

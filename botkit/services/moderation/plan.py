@@ -49,8 +49,10 @@ class Target:
 class Plan:
     """``actions`` in their order; ``measure`` is the sternest of them, None if nothing is done.
 
-    ``notes`` say what was asked for and cannot be done.
+    ``notes`` say what was asked for and cannot be done. ``verdict`` is why.
     """
+
+    verdict: Verdict
 
     measure: Measure | None
     actions: tuple[Action, ...] = ()
@@ -65,7 +67,7 @@ def make_plan(
     Retractions come first: a kick or ban would not take the text from people's screens.
     """
     if verdict.measure is None:
-        return Plan(measure=None)
+        return Plan(verdict=verdict, measure=None)
     notes: list[str] = []
     retractions = _retractions(verdict, target, room, notes)
     restore = _restored(verdict, room, subject)
@@ -80,7 +82,7 @@ def make_plan(
     if warn and target.present is not None and not against:
         actions.append(_warning(target.present, verdict))
         done = done or Measure.WARN
-    return Plan(measure=done, actions=(*actions, *against), notes=tuple(notes))
+    return Plan(verdict=verdict, measure=done, actions=(*actions, *against), notes=tuple(notes))
 
 
 def _retractions(verdict: Verdict, target: Target, room: RoomInfo, notes: list[str]) -> list[Action]:

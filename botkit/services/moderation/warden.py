@@ -10,7 +10,7 @@ from botkit.errors import Forbidden, ItemNotFound, LinkError, MisuseError, NotSu
 from botkit.model.actions import Action, Moderate, SendMessage, SetAffiliation, SetRole
 from botkit.model.address import Address
 from botkit.model.events import Event
-from botkit.model.rooms import Occupant, RoomState
+from botkit.model.rooms import Occupant, RoomInfo, RoomState
 from botkit.ports import Clock, Link
 from botkit.routing.context import Logger
 from botkit.routing.handles import RoomHandle
@@ -107,38 +107,48 @@ class Warden:
 
     async def _act(self, verdict: Verdict, link: Link, clock: Clock, log: Logger) -> Plan | None:
         said = verdict.said
-        log = log.bind(nick=said.author.nick, stanza_id=said.archive_id, rules=[f.rule for f in verdict.findings])
         evidence = [f"{f.label}: {f.evidence}" for f in verdict.findings]
+        log = log.bind(
+            nick=said.author.nick,
+            stanza_id=said.archive_id,
+            source=said.source.value,
+            rules=[f.rule for f in verdict.findings],
+            evidence=evidence,
+            points=verdict.points,
+        )
         present = self._find(said.author, link)
         exempt = await self._exempt(said, present, link, clock)
         if exempt is not None:
-            log.info("rule matched, but the author is immune", why=exempt, evidence=evidence)
+            log.info("rule matched, but the author is immune", why=exempt)
             return None
         room = link.room(said.room)
         if verdict.measure is None or room is None or room.state is not RoomState.JOINED:
-            log.info("rule matched", points=verdict.points, evidence=evidence, done="nothing yet")
+            log.info("rule matched; nothing is done yet")
             return None
-        person, now = self.memory.person(said.room, said.author), clock.monotonic()
-        real = present.real if present is not None and present.real else self._known(said).real
-        target = Target(
-            present=present,
-            real=real.bare if real is not None else None,
-            versions=tuple(person.versions(said.replaces)) if said.replaces else (),
-        )
-        warn = said.live and self._due(person, now)
-        made = make_plan(verdict, self.policy.ladder, target, room, warn=warn, subject=self._subjects.get(said.room))
-        plan = self._within_limits(self._not_twice(made, person, now), said.room, now, log)
-        told = "would have acted (dry run)" if self.policy.dry_run else "acting"
-        asked = verdict.measure.word
+        plan = self._planned(verdict, present, room, clock.monotonic(), log)
         done = plan.measure.word if plan.measure is not None else "nothing"
-        log.info(told, measure=done, asked=asked, points=verdict.points, evidence=evidence, notes=list(plan.notes),
-                 real=str(target.real) if target.real else None, source=said.source.value)  # fmt: skip
+        told = "would have acted (dry run)" if self.policy.dry_run else "acting"
+        log.info(told, measure=done, asked=verdict.measure.word, notes=list(plan.notes))
         if plan.measure is not None:
             self._counts.setdefault(said.room, Counter())[plan.measure] += 1
         if not self.policy.dry_run:
             for action in plan.actions:
                 await self._perform(action, said.author, link, log)
         return plan
+
+    def _planned(self, verdict: Verdict, present: Occupant | None, room: RoomInfo, now: float, log: Logger) -> Plan:
+        said = verdict.said
+        person = self.memory.person(said.room, said.author)
+        real = present.real if present is not None and present.real else self._known(said).real
+        target = Target(
+            present=present,
+            real=real.bare if real is not None else None,
+            versions=tuple(person.versions(said.replaces)) if said.replaces else (),
+        )
+        subject = self._subjects.get(said.room)
+        warn = said.live and self._due(person, now)
+        plan = make_plan(verdict, self.policy.ladder, target, room, warn=warn, subject=subject)
+        return self._within_limits(self._not_twice(plan, person, now), said.room, now, log)
 
     async def _perform(self, action: Action, author: Occupant, link: Link, log: Logger) -> None:
         room = author.room
@@ -230,7 +240,8 @@ class Warden:
             person.struck[measure.word] = now
             return plan
         milder = tuple(a for a in plan.actions if not isinstance(a, SetRole | SetAffiliation))
-        return Plan(
+        return replace(
+            plan,
             measure=Measure.RETRACT if milder else None,
             actions=milder,
             notes=(*plan.notes, f"{measure.word} is under way"),
@@ -243,9 +254,8 @@ class Warden:
         if len(allowed) == len(plan.actions):
             return plan
         measure = Measure.RETRACT if any(isinstance(a, Moderate) for a in allowed) else None
-        return Plan(
-            measure=measure, actions=allowed, notes=(*plan.notes, "the limit on the bot's own actions is reached")
-        )
+        notes = (*plan.notes, "the limit on the bot's own actions is reached")
+        return replace(plan, measure=measure, actions=allowed, notes=notes)
 
     def _allowed(self, action: Action, room: Address, now: float, log: Logger) -> bool:
         limits = self.policy.limits

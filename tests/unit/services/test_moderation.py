@@ -137,9 +137,11 @@ def test_no_word_list_and_no_text_make_the_rule_raise(words: list[str], text: st
     WordRule(words, allow=words[:1]).examine(statement(text), Person())
 
 
-@pytest.mark.parametrize("hostile", ["a " * 50_000, "_" * 100_000, "a_" * 50_000, "a.b" * 30_000, "casino" * 16_000,
-                                     "\u0430b" * 50_000, "a\u0301\u0316" * 30_000, "\u200b" * 100_000, "free " * 20_000])  # fmt: skip
-def test_no_text_makes_the_word_rule_slow(hostile: str) -> None:
+@pytest.mark.parametrize(
+    "piece", ["a ", "_", "a_", "a.b", "casino", "\u0430b", "a\u0301\u0316", "\u200b", "free ", "no money", "x  y"]
+)
+def test_no_text_makes_the_word_rule_slow(piece: str) -> None:
+    hostile = piece * (100_000 // len(piece))
     rule = WordRule(["casino*", "*free", "no money", "x y"], allow=["free beer"])
     begin = time.perf_counter()
     rule.examine(statement(hostile), Person())
