@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from botkit.errors import StanzaError
 from botkit.model.address import Address
 from botkit.model.events import DirectMessage, Event
 from botkit.model.forms import Form
@@ -18,7 +19,7 @@ from botkit.routing.context import Context, Reply
 from botkit.routing.contexts import Contexts
 from botkit.routing.failures import Failures, being_cancelled, limited
 from botkit.routing.filters import Yield
-from botkit.routing.handles import NotSamePerson, RoomHandle
+from botkit.routing.handles import NotDone, RoomHandle
 from botkit.routing.middleware import Buckets, asker, handled
 from botkit.routing.permission import allowed, shown
 from botkit.routing.plan import LoadedAdhoc, LoadedCommand, Plan, in_rings, label
@@ -55,7 +56,7 @@ class Caller:
             await limited(self._from_text(loaded, ctx, line, yields), loaded.timeout)
         except UsageError as problem:
             await self._tell(ctx, f"{problem}\nUsage: {line.prefix}{usage(loaded.command, ctx)}")
-        except (CommandError, NotSamePerson) as problem:
+        except (CommandError, NotDone) as problem:
             await self._tell(ctx, str(problem))
         except Exception as problem:  # the boundary: whatever a bot's code raises
             await self._tell(ctx, self._failed(loaded, event, problem))
@@ -171,7 +172,7 @@ class Caller:
             return await limited(self._acted(loaded, ctx, yields, checked), loaded.timeout)
         except CommandError:
             raise
-        except NotSamePerson as problem:
+        except NotDone as problem:
             raise CommandError(str(problem)) from problem
         except Exception as problem:  # the boundary: whatever a bot's code raises
             raise CommandError(self._failed(loaded, ctx.event, problem)) from problem
@@ -261,7 +262,10 @@ class Caller:
         return self._buckets.take(asker(event), self._contexts.services.clock.monotonic())
 
     def _failed(self, loaded: LoadedCommand, event: Event, problem: BaseException) -> str:
-        return _sorry(self._failures.note(label(loaded.runtime, loaded.command.spec), event, problem).reference)
+        reference = self._failures.note(label(loaded.runtime, loaded.command.spec), event, problem).reference
+        if isinstance(problem, StanzaError):
+            return f"That was refused: {problem.condition} (reference {reference})."
+        return _sorry(reference)
 
     async def _tell(self, ctx: Context[Any], text: str) -> None:
         try:

@@ -8,6 +8,7 @@ from botkit.model.address import Address
 from botkit.model.events import Event
 from botkit.model.rooms import Occupant
 from botkit.routing.context import Context, Services
+from botkit.routing.failures import Failures
 from botkit.routing.handles import RoomHandle
 from botkit.routing.specs import CommandSpec
 
@@ -20,8 +21,9 @@ _MOST = 4096
 class Contexts:
     """Contexts for events, by module."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, failures: Failures) -> None:
         self.services = services
+        self._failures = failures
         self._places: dict[tuple[int, Address | None], tuple[RoomHandle | None, object] | None] = {}
 
     def forget(self) -> None:
@@ -45,7 +47,11 @@ class Contexts:
         try:
             place = self._places[key]
         except KeyError:
-            place = self._place(runtime, address)
+            try:
+                place = self._place(runtime, address)
+            except Exception as problem:  # a boundary: one module's settings are no reason to stop the others
+                self._failures.note(runtime.name, event, problem)
+                return None
             self._places[key] = place
         if place is None:
             return None

@@ -32,7 +32,7 @@ from botkit.routing.commands import Command
 from botkit.routing.context import Context, Logger, Services
 from botkit.routing.contexts import Contexts
 from botkit.routing.failures import Failure, Failures, being_cancelled, limited
-from botkit.routing.handles import NotSamePerson, RoomHandle
+from botkit.routing.handles import NotDone, RoomHandle
 from botkit.routing.help import help_module
 from botkit.routing.lanes import Lanes
 from botkit.routing.middleware import handled
@@ -102,7 +102,7 @@ class Dispatcher:
         self._syntax = syntax or CommandSyntax()
         self._timeout = timeout
         self._failures = Failures(log, on_failure)
-        self._contexts = Contexts(self.services)
+        self._contexts = Contexts(self.services, self._failures)
         self._caller = Caller(self._contexts, self._failures, command_rate)
         self._lanes: Lanes[_Item] = Lanes(self._run, spawn, log, limit=limit, idle=idle, on_pressure=on_pressure)
         self._entries: dict[type[Event], _Entry] = {}
@@ -225,7 +225,7 @@ class Dispatcher:
                 if passed is not True:
                     values = passed.values
             await limited(self._called(handler, event, ctx, values), handler.timeout)
-        except NotSamePerson as problem:
+        except NotDone as problem:
             self.services.log.info("not done", handler=handler.name, reason=str(problem))
         except Exception as problem:  # the boundary: whatever a bot's code raises
             self._failures.note(handler.name, event, problem)

@@ -21,11 +21,15 @@ from botkit.ports import Link
 from botkit.routing.texts import sayable
 
 
-class NotSamePerson(MisuseError):
+class NotDone(MisuseError):
+    """An action that would hit the wrong one was not done. The text is fit for whoever asked for it."""
+
+
+class NotSamePerson(NotDone):
     """Whoever holds the nick now is not, or not provably, the one that was meant."""
 
 
-class CannotIdentify(MisuseError):
+class CannotIdentify(NotDone):
     """The room hides the account from us, so it cannot be banned by JID."""
 
 
@@ -54,7 +58,7 @@ class RoomHandle:
     """One room. Actions raise what ``Link.perform`` raises: ``Forbidden``, ``RequestTimeout``, ``LinkClosed`` ….
 
     No action here is taken against ourselves, against an owner or admin of the room, or against
-    whoever took over the nick of the one that was meant: those raise ``MisuseError``.
+    whoever took over the nick of the one that was meant: those raise ``NotDone``, with words for who asked.
     """
 
     __slots__ = ("_link", "address")
@@ -138,7 +142,7 @@ class RoomHandle:
         if isinstance(who, Occupant):
             address = self._of_here(who).real or who.address
             if who.is_self or who.affiliation >= Affiliation.ADMIN:
-                raise MisuseError(f"{who.nick!r} is {who.affiliation.word} here, or ourselves; not banned")
+                raise NotDone(f"{who.nick!r} is {who.affiliation.word} here, or ourselves; not banned")
             if who.real is None:
                 raise CannotIdentify(f"the room hides {who.nick!r}'s real JID; make the bot a moderator to see it")
         assert isinstance(address, Address)
@@ -152,7 +156,7 @@ class RoomHandle:
         """Set the standing of a bare JID or a domain (XEP-0045 §9, §10)."""
         target = address.bare
         if target == self.address or target == self._link.address.bare:
-            raise MisuseError(f"{target} is the room or ourselves; its affiliation is not changed")
+            raise NotDone(f"{target} is the room or ourselves; its affiliation is not changed")
         if affiliation is Affiliation.OUTCAST:
             await self._refuse_leaders(target)
         await self._link.perform(
@@ -160,7 +164,7 @@ class RoomHandle:
         )
 
     async def _refuse_leaders(self, target: Address) -> None:
-        """Raise ``MisuseError`` if banning ``target`` would hit ourselves, an owner or an admin, present or not."""
+        """Raise ``NotDone`` if banning ``target`` would hit ourselves, an owner or an admin, present or not."""
         hit = {o.real.bare for o in self.occupants() if o.real and o.affiliation >= Affiliation.ADMIN}
         hit.add(self._link.address.bare)
         if all(o.real is None or o.real.bare != target for o in self.occupants()):
@@ -171,12 +175,12 @@ class RoomHandle:
                     break  # we may not see the lists: then we are no admin, and the room will judge the ban itself
         for leader in hit:
             if target == leader or (target.local is None and target.domain == leader.domain):
-                raise MisuseError(f"a ban of {target} would hit {leader}, who is an owner, an admin or ourselves")
+                raise NotDone(f"a ban of {target} would hit {leader}, who is an owner, an admin or ourselves")
 
     async def _set_role(self, who: Occupant, role: Role, reason: str | None) -> None:
         now = check_same_person(self._of_here(who), self._link)
         if now.is_self or now.affiliation >= Affiliation.ADMIN:
-            raise MisuseError(f"{now.nick!r} is {now.affiliation.word} here, or ourselves; left alone")
+            raise NotDone(f"{now.nick!r} is {now.affiliation.word} here, or ourselves; left alone")
         await self._link.perform(SetRole(room=self.address, nick=now.nick, role=role, reason=reason))
 
     def _of_here(self, who: Occupant) -> Occupant:

@@ -153,6 +153,8 @@ class Lanes(Generic[T]):
                     self.running += 1
                     try:
                         await self._run(item)
+                    except Exception as problem:  # a boundary: a fault of our own must not make a room deaf
+                        self._log.error("handling an event failed", lane=str(lane.key), exc_info=problem)
                     finally:
                         self.running -= 1
                     breath -= 1

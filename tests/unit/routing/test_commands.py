@@ -522,8 +522,23 @@ async def test_a_refusal_by_the_server_is_a_failure_with_a_reference() -> None:
         alice = room.join("alice")
         room.join("bob")
         await alice.says("!out bob")
-        assert len(room.failures) == 1
-        assert room.said[0].startswith("Something went wrong")
+        (failure,) = room.failures
+        assert room.said == [f"That was refused: not-allowed (reference {failure.reference})."]
+
+
+async def test_an_action_that_would_hit_the_wrong_one_is_explained_and_no_failure() -> None:
+    router = Router("m")
+
+    @router.command("out")
+    async def out(room: RoomHandle, who: Occupant) -> None:
+        await room.kick(who)
+
+    async with RoomTester(router) as room:
+        alice = room.join("alice")
+        room.join("boss", affiliation=Affiliation.OWNER)
+        await alice.says("!out boss")
+        assert room.said == ["'boss' is owner here, or ourselves; left alone"]
+        assert room.dispatcher.failures == 0
 
 
 # --- called by a form ---------------------------------------------------------------------------------------------

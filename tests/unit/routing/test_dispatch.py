@@ -610,3 +610,75 @@ async def test_loading_replaces_all_handlers_or_none() -> None:
         room.dispatcher.load([Runtime(new)])
         await alice.says("!name")
         assert room.said == ["old", "old", "new"]
+
+
+async def test_a_module_whose_settings_fail_harms_no_other() -> None:
+    class Runtime:
+        storage: Any = None
+
+        def __init__(self, router: Router, fails: bool) -> None:
+            self.name = router.name
+            self.router = router
+            self._fails = fails
+
+        def settings_for(self, room: Address | None) -> object:
+            if self._fails:
+                raise KeyError("oh")
+            return None
+
+        def active_in(self, room: Address | None) -> bool:
+            return True
+
+    bad, good = Router("bad"), Router("good")
+    seen: list[str] = []
+
+    @bad.message
+    async def never(ctx: Context) -> None:
+        seen.append("never")
+
+    @good.message
+    async def always(ctx: Context) -> None:
+        seen.append("always")
+
+    async with RoomTester(Router("m")) as room:
+        room.dispatcher.load([Runtime(bad, True), Runtime(good, False)])
+        await room.join("alice").says("hello")
+        assert seen == ["always"]
+        assert [f.handler for f in room.failures] == ["bad"]
+
+
+async def test_a_module_works_only_where_it_is_active() -> None:
+    router = Router("m")
+    seen: list[Address] = []
+
+    class Runtime:
+        name = "m"
+        storage: Any = None
+
+        def __init__(self) -> None:
+            self.router = router
+
+        def settings_for(self, room: Address | None) -> object:
+            return str(room)
+
+        def active_in(self, room: Address | None) -> bool:
+            return room == OTHER
+
+    @router.message
+    async def handle(ctx: Context, message: RoomMessage) -> None:
+        assert ctx.config == str(OTHER)
+        seen.append(message.room)
+
+    @router.command("hi")
+    async def hi() -> str:
+        return "hi"
+
+    async with RoomTester(Router("m")) as room:
+        room.link.add_room(make_room(OTHER))
+        room.dispatcher.load([Runtime()])
+        alice = room.join("alice")
+        await alice.says("!hi")
+        await room.hears(message("!hi", OTHER, at=room.clock.now()))
+        assert seen == [OTHER]
+        assert room.said == []
+        assert [a.body for a in room.link.done if isinstance(a, SendMessage)] == ["hi"]
