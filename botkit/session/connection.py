@@ -25,7 +25,7 @@ from botkit.session.login import authenticate
 from botkit.session.outgoing import PRESENCE, RawStanza
 from botkit.session.race import Interrupted, unless
 from botkit.session.requests import Handler, IqRequest, Kind, Requests
-from botkit.session.resolve import Target, explicit, resolve
+from botkit.session.resolve import Target, explicit, redirection, resolve
 from botkit.session.settings import ConnectionSettings, StreamCounters
 from botkit.session.stream import Stream
 
@@ -320,14 +320,8 @@ class Connection:
     def _redirect(self, other_host: str | None) -> None:
         # RFC 6120 §4.9.3.19: the certificate is still checked against our own domain.
         self._redirections += 1
-        if not other_host or self._redirections > _MOST_REDIRECTIONS:
-            return
-        host, _, port = other_host.strip().rpartition(":") if other_host.count(":") == 1 else (other_host, "", "")
-        if other_host.startswith("["):
-            host, _, port = other_host[1:].partition("]")
-            port = port.lstrip(":")
-        if port.isdigit() or not port:
-            self._redirected = Target(host.strip(), int(port or 5222) % 65536, self.settings.tls == "direct")
+        if other_host and self._redirections <= _MOST_REDIRECTIONS:
+            self._redirected = redirection(other_host, direct=self.settings.tls == "direct")
 
     async def _say_goodbye(self, stream: Stream) -> None:
         deadline = self.settings.close_timeout

@@ -81,7 +81,11 @@ class StreamParser:
     """Turns the bytes of one XML stream into a header, an ``Element`` per stanza, and a footer."""
 
     def __init__(self, limits: StreamLimits | None = None) -> None:
-        self._limits = limits or StreamLimits()
+        limits = limits or StreamLimits()
+        self._most_bytes = limits.stanza_bytes
+        self._most_depth = limits.depth
+        self._most_elements = limits.elements
+        self._most_attributes = limits.attributes
         self._names = _Names()
         self._interned: dict[str, str] = {}
         self._distinct = 0
@@ -121,7 +125,7 @@ class StreamParser:
             self._text.clear()  # white space between stanzas (RFC 6120 §4.6.1)
             if self._distinct + len(self._interned) > _NAMES_BEFORE_RENEWAL and self._is_clean_cut(data, base):
                 self._renew()
-        elif self._fed > self._limits.stanza_bytes:
+        elif self._fed > self._most_bytes:
             raise StreamViolation("policy-violation", "the stream header is too long")
         if len(self._interned) > _NAMES_KEPT:
             self._distinct += len(self._interned)
@@ -168,7 +172,7 @@ class StreamParser:
 
     def _on_start(self, name: str, attributes: dict[str, str]) -> None:
         if attributes:
-            if len(attributes) > self._limits.attributes:
+            if len(attributes) > self._most_attributes:
                 raise StreamViolation("policy-violation", f"{len(attributes)} attributes in one element")
             for key in attributes:
                 if _SEPARATOR in key:
@@ -187,7 +191,7 @@ class StreamParser:
         stack = self._stack
         stack.append(current)
         self._elements += 1
-        if len(stack) >= self._limits.depth or self._elements > self._limits.elements:
+        if len(stack) >= self._most_depth or self._elements > self._most_elements:
             raise StreamViolation("policy-violation", "a stanza is nested too deep or has too many elements")
         self._current = SubElement(current, self._names[name], attributes)
         self._last = None
@@ -218,8 +222,8 @@ class StreamParser:
             self._last.tail = text
 
     def _check_size(self, end: int) -> None:
-        if end - self._started_at > self._limits.stanza_bytes:
-            raise StreamViolation("policy-violation", f"a stanza is longer than {self._limits.stanza_bytes} bytes")
+        if end - self._started_at > self._most_bytes:
+            raise StreamViolation("policy-violation", f"a stanza is longer than {self._most_bytes} bytes")
 
     # --- a fresh expat in the middle of a stream -------------------------------------------------------------------
 

@@ -67,6 +67,21 @@ def explicit(host: str, port: int | None, tls: Tls) -> list[Target]:
     return [Target(ascii_domain(host), port or (_DIRECT_PORT if direct else _PORT), direct)]
 
 
+def redirection(other_host: str, *, direct: bool) -> Target | None:
+    """The target that ``<see-other-host/>`` names (RFC 6120 §4.9.3.19: host, or host and port); None if it names none."""
+    text = other_host.strip()
+    host, port = text, ""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        port = port.removeprefix(":")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not host or (port and not (port.isascii() and port.isdigit() and len(port) <= 5)):
+        return None
+    number = int(port) if port else _PORT
+    return Target(host, number, direct) if 0 < number < 65536 else None
+
+
 async def resolve(domain: str, tls: Tls, *, timeout: float) -> list[Target]:
     """Targets for ``domain`` in the order in which to try them.
 
