@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -15,7 +16,15 @@ from botkit.routing.context import Context
 from botkit.routing.handles import RoomHandle
 from botkit.routing.router import Router
 from botkit.routing.specs import Need, ScheduleSpec
-from botkit.services.schedule import Cron
+from botkit.services.schedule import Cron, time_zone
+
+
+def _checked(value: str, parse: Callable[[str], object]) -> str:
+    try:
+        parse(value)
+    except ConfigError as problem:
+        raise ValueError(str(problem)) from None
+    return value
 
 
 class Notice(BaseModel):
@@ -34,13 +43,15 @@ class Notice(BaseModel):
     def _are_rooms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(Address.parse(room).bare) for room in value)
 
-    @model_validator(mode="after")
-    def _comes(self) -> Notice:
-        try:
-            Cron.parse(self.cron, self.timezone)
-        except ConfigError as problem:
-            raise ValueError(str(problem)) from None
-        return self
+    @field_validator("cron")
+    @classmethod
+    def _comes(cls, value: str) -> str:
+        return _checked(value, Cron.parse)
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        return _checked(value, time_zone)
 
     def addresses(self) -> tuple[Address, ...]:
         """Where it goes; () is everywhere."""

@@ -58,10 +58,7 @@ class Cron:
         Raises ``ConfigError`` for what is no expression, no zone, or never comes (31 February).
         """
         name = zone or "UTC"
-        try:
-            tz = ZoneInfo(name)
-        except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
-            raise ConfigError(f"{name!r} is no time zone; write an IANA name such as 'Europe/Berlin'") from None
+        tz = time_zone(name)
         fields = expression.split()
         if len(fields) != 5:
             raise ConfigError(
@@ -103,6 +100,14 @@ class Interval:
         if after < self.start:
             return self.start + self.span
         return self.start + ((after - self.start) // self.span + 1) * self.span
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """The zone of an IANA name. Raises ``ConfigError`` for what is none."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
+        raise ConfigError(f"{name!r} is no time zone; write an IANA name such as 'Europe/Berlin'") from None
 
 
 Fire = Callable[["Job", datetime], None]

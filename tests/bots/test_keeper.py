@@ -7,9 +7,9 @@ from dataclasses import replace
 from botkit.errors import Forbidden
 from botkit.model.actions import Action, Moderate, SendMessage, SetAffiliation, SetRole, SetSubject
 from botkit.model.address import Address
-from botkit.model.events import RightsChanged, RoomMessage, StatusChanged, SubjectChanged
+from botkit.model.events import RightsChanged, RoomMessage, RoomStateChanged, StatusChanged, SubjectChanged
 from botkit.model.messages import ArchiveId, Content, Reply, Source, Text
-from botkit.model.rooms import Affiliation, Occupant, Role
+from botkit.model.rooms import Affiliation, Occupant, Role, RoomState
 from botkit.testing.tester import RoomTester
 from bots import keeper
 
@@ -119,6 +119,31 @@ async def test_archived_words_of_an_absent_admin_are_let_alone_where_the_account
         author = Occupant(address=room.address.with_resource("boss"), real=boss, known=False)
         await room.hears(_archived(room, author, "casino"))
         assert room.done == []
+
+
+async def test_archived_words_of_an_absent_member_are_let_alone_after_a_restart() -> None:
+    async with RoomTester(keeper.module, config=RULES) as room:
+        anna = room.join("anna", affiliation=Affiliation.MEMBER, real=None, occupant_id="a1")
+        await room.settle()
+        await anna.leaves()
+        async with RoomTester(keeper.module, config=RULES) as later:
+            for key, value in (await room.values.items("keeper")).items():
+                await later.values.put("keeper", key, value)
+            await later.hears(_state(later))
+            author = Occupant(address=later.address.with_resource("anna"), occupant_id="a1", known=False)
+            await later.hears(_archived(later, author, "casino"))
+            assert later.done == []
+
+
+async def test_who_is_no_member_any_more_is_no_exception() -> None:
+    async with RoomTester(keeper.module, config=RULES) as room:
+        anna = room.join("anna", affiliation=Affiliation.MEMBER, occupant_id="a1")
+        await anna.becomes(affiliation=Affiliation.NONE)
+        await room.hears(_state(room))
+        await anna.leaves()
+        author = Occupant(address=room.address.with_resource("anna"), occupant_id="a1", known=False)
+        await room.hears(_archived(room, author, "casino"))
+        assert len(retracted(room)) == 1
 
 
 async def test_a_message_that_comes_again_with_the_archive_is_judged_once() -> None:
@@ -381,3 +406,8 @@ def _subject(room: RoomTester, author: Occupant, text: str) -> SubjectChanged:
 
 def _rights(room: RoomTester, me: Occupant) -> RightsChanged:
     return RightsChanged(at=room.clock.now(), room=room.address, author=me, before=me)
+
+
+def _state(room: RoomTester) -> RoomStateChanged:
+    at = room.clock.now()
+    return RoomStateChanged(at=at, room=room.address, state=RoomState.JOINED, before=RoomState.JOINING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from botkit.model.address import Address
 from botkit.model.events import RoomMessage
-from botkit.model.messages import Attachment, Content, MessageId, Text
+from botkit.model.messages import ArchiveId, Attachment, Content, MessageId, Text
 from botkit.model.rooms import Affiliation, Occupant, Role
 from botkit.services.moderation import (
     AnomalyRule,
@@ -22,6 +23,7 @@ from botkit.services.moderation import (
     Ladder,
     LinkRule,
     Measure,
+    Memory,
     Person,
     Statement,
     WordRule,
@@ -278,6 +280,31 @@ def test_points_are_forgotten_after_the_window() -> None:
     person.points.extend([(0.0, 2), (50.0, 2)])
     assert person.total(55.0, 60) == 4
     assert person.total(65.0, 60) == 2
+
+
+def test_memory_forgets_who_has_been_silent_longest() -> None:
+    memory = Memory(people=2, judged=2)
+    guests = [replace(occupant(), address=ROOM.with_resource(f"guest{n}"), occupant_id=str(n)) for n in range(3)]
+    first = memory.person(ROOM, guests[0])
+    second = memory.person(ROOM, guests[1])
+    assert memory.person(ROOM, guests[0]) is first
+    memory.person(ROOM, guests[2])
+    assert memory.person(ROOM, guests[0]) is first
+    assert memory.person(ROOM, guests[1]) is not second
+    assert memory.first_time(ROOM, ArchiveId("a"))
+    assert not memory.first_time(ROOM, ArchiveId("a"))
+    for later in ("b", "c"):
+        memory.first_time(ROOM, ArchiveId(later))
+    assert memory.first_time(ROOM, ArchiveId("a"))
+
+
+def test_somebody_is_the_same_in_presence_and_archive_by_occupant_id() -> None:
+    memory = Memory()
+    present = replace(occupant(), occupant_id="o1", real=Address.parse("x@example.org/1"))
+    archived = replace(occupant(), address=ROOM.with_resource("other"), occupant_id="o1", known=False)
+    assert memory.person(ROOM, present) is memory.person(ROOM, archived)
+    memory.introduce(ROOM, present)
+    assert memory.last_seen(ROOM, archived) == present
 
 
 def occupant(**values: object) -> Occupant:
