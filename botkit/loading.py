@@ -1,0 +1,156 @@
+"""A whole config with its modules, loaded in one pass that tells every mistake at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from pydantic import BaseModel
+
+from botkit.config.lines import Path
+from botkit.config.load import load_config
+from botkit.config.mistakes import Draft
+from botkit.config.schema import Config
+from botkit.config.validate import note_errors, note_secrets, validate
+from botkit.errors import BadAddress, ConfigError
+from botkit.model.address import Address
+from botkit.modules import RESERVED, LoadedModule, Module, load_module
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A config with its modules, in the order of the file. ``warnings``: what works, but should be known."""
+
+    config: Config
+    modules: tuple[LoadedModule, ...]
+    warnings: tuple[str, ...]
+
+
+def load(path: str | FilePath) -> LoadedConfig:
+    """Read the config at ``path`` and load its modules. Imports run the modules' code.
+
+    Raises ``ConfigMistakes`` (a ``ConfigError``) with every mistake of the config, of the modules'
+    settings, and of handlers that cannot be called.
+    """
+    loaded: list[LoadedModule] = []
+
+    def load_modules(draft: Draft, folder: FilePath) -> None:
+        tables = draft.at(("modules",))
+        for name, table in tables.items() if isinstance(tables, dict) else ():
+            if isinstance(table, dict) and table.get("enabled", True) is not False:
+                one = _load_one(draft, folder, name, table)
+                if one is not None:
+                    loaded.append(one)
+
+    config = load_config(path, check=load_modules)
+    return LoadedConfig(config, tuple(loaded), _warnings(config))
+
+
+class _Settings:
+    """The settings of one module while they are checked: its own, and those of each room with an override."""
+
+    def __init__(self, draft: Draft, folder: FilePath, module: Module, base: Path, table: dict[str, object]) -> None:
+        self.draft = draft
+        self.folder = folder
+        self.model = module.config
+        self.base = base
+        self.table = table
+        self.by_room: dict[Address, BaseModel] = {}
+        self.not_in: set[Address] = set()
+        overrides = table.get("rooms")
+        self.overrides: dict[str, object] = overrides if isinstance(overrides, dict) else {}
+
+    def check(self) -> BaseModel | None:
+        """The module's own settings, or None if they are wrong; fills ``by_room`` and ``not_in``."""
+        note_secrets(self.draft, self.model, self.base)
+        for room in self.overrides:
+            note_secrets(self.draft, self.model, (*self.base, "rooms", room))
+        own = {key: value for key, value in self.table.items() if key not in RESERVED}
+        settings, errors = validate(self.model, own, self.folder, forbid_extra=True)
+        note_errors(self.draft, self.model, errors, self.base, reserved=RESERVED)
+        told = {(error["type"], error["loc"]) for error in errors}
+        for room, override in self.overrides.items():
+            if isinstance(override, dict):  # else told by the schema
+                self._check_room(own, room, override, told)
+        return settings
+
+    def _check_room(self, own: dict[str, object], room: str, override: dict[str, object], told: set[object]) -> None:
+        path = (*self.base, "rooms", room)
+        address = _address(room)
+        enabled = override.get("enabled", True)
+        if not isinstance(enabled, bool):
+            self.draft.add((*path, "enabled"), "expected true or false")
+        changed = {key: value for key, value in override.items() if key != "enabled"}
+        merged, errors = validate(self.model, merge(own, changed), self.folder, forbid_extra=True)
+        fresh = [e for e in errors if (e["type"], e["loc"]) not in told or (e["loc"] and e["loc"][0] in changed)]
+        note_errors(self.draft, self.model, fresh, path, reserved=("enabled",))
+        if address is not None and enabled is False:
+            self.not_in.add(address)
+        if address is not None and merged is not None and changed:
+            self.by_room[address] = merged
+
+
+def _load_one(draft: Draft, folder: FilePath, name: str, table: dict[str, object]) -> LoadedModule | None:
+    base: Path = ("modules", name)
+    use = table.get("use")
+    if not isinstance(use, str) or not use:
+        return None  # told by the schema
+    before = len(draft.mistakes)
+    try:
+        module = load_module(use, folder)
+    except ConfigError as problem:
+        for text in problem.mistakes:
+            draft.add((*base, "use"), text)
+        return None
+    checked = _Settings(draft, folder, module, base, table)
+    settings = checked.check()
+    if settings is None or len(draft.mistakes) > before:
+        return None
+    return LoadedModule(
+        name=name,
+        module=module,
+        settings=settings,
+        room_settings=checked.by_room,
+        only_in=_only_in(table),
+        not_in=frozenset(checked.not_in),
+    )
+
+
+def merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """``base`` with ``over`` laid on it: tables are merged key by key, everything else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _only_in(table: dict[str, object]) -> frozenset[Address] | None:
+    listed = table.get("only_in")
+    if not isinstance(listed, list):
+        return None
+    return frozenset(address for room in listed if (address := _address(room)) is not None)
+
+
+def _address(text: object) -> Address | None:
+    try:
+        return Address.parse(text) if isinstance(text, str) else None
+    except BadAddress:
+        return None
+
+
+def _warnings(config: Config) -> tuple[str, ...]:
+    found = []
+    if said := config.account.password.warning():
+        found.append(f"account.password: {said}")
+    for position, room in enumerate(config.rooms):
+        if room.password is not None and (said := room.password.warning()):
+            found.append(f"rooms[{position}].password: {said}")
+    if config.account.allow_plain:
+        found.append("account.allow_plain: a server that asks for it gets the password itself")
+    if not any(module.enabled for module in config.modules.values()):
+        found.append("modules: none is in use; the bot would do nothing")
+    if config.account.ca_file is not None and not config.account.ca_file.is_file():
+        found.append(f"account.ca_file: there is no file {config.account.ca_file}")
+    return tuple(found)
