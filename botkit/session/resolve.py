@@ -68,7 +68,7 @@ def explicit(host: str, port: int | None, tls: Tls) -> list[Target]:
 
 
 def redirection(other_host: str, *, direct: bool) -> Target | None:
-    """The target that ``<see-other-host/>`` names (RFC 6120 §4.9.3.19: host, or host and port); None if it names none."""
+    """The host, and port if any, that ``<see-other-host/>`` names (RFC 6120 §4.9.3.19); None if it names none."""
     text = other_host.strip()
     host, port = text, ""
     if text.startswith("["):

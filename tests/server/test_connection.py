@@ -377,6 +377,24 @@ async def test_silent_server_is_noticed(start_server):
         await bot.until(lambda: len(bot.established) == 2)
 
 
+async def test_server_without_stream_management_serves_too(start_server):
+    options = ProsodyOptions(host_config="modules_disabled = { 'smacks' }")
+    server = await start_server(options=options, accounts={"bot": "secret"})
+    async with Cutter(server.host, server.port) as cutter:
+        settings = settings_for(server, "bot", port=cutter.port, keepalive=0.3, keepalive_timeout=0.3)
+        async with running(settings) as bot:
+            await asyncio.sleep(1)
+            assert not bot.lost  # pings are answered
+            cutter.cut()
+            await bot.until(lambda: bot.lost)
+            with contextlib.suppress(LinkClosed):  # at once, or once it is known that the session is gone
+                await bot.say(bot.jid, "while away")
+            await bot.until(lambda: len(bot.established) == 2)
+            assert bot.established[1].resumed is False
+            await bot.say(bot.jid, "again", acked=True)
+            await bot.until(lambda: "again" in bot.bodies)
+
+
 async def test_what_is_sent_while_away_arrives_after_the_resumption(server, account, client_factory):
     alice = await client_factory("alice")
     name = await account("bot")
