@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from functools import lru_cache
 
@@ -22,6 +23,8 @@ _LOOKALIKES = str.maketrans(
     "abeijkmhopcctyxsdhvwrnabeiknoptuxw",
 )
 _BOTH_CASES = frozenset(form for code in _LOOKALIKES for form in (chr(code), chr(code).upper()))
+
+_LATIN_LETTERS = frozenset(string.ascii_letters)
 
 # A run of single letters kept apart: "f r e e", "f.r.e.e". Four or more, so that "a b c" stays as it is.
 _SPACED = re.compile(r"(?<!\w)\w(?:[ .\-_*|]\w){3,}(?!\w)")
@@ -47,7 +50,7 @@ def normalise(text: str) -> str:
         composed = "".join(unicodedata.normalize("NFKC", text[i : i + _PIECE]) for i in range(0, len(text), _PIECE))
         folded = _STACKED.sub("", _INVISIBLE.sub("", composed.casefold()))
         letters = set(folded)
-    if letters.isdisjoint(_BOTH_CASES):
+    if letters.isdisjoint(_BOTH_CASES) or letters.isdisjoint(_LATIN_LETTERS):
         return folded
     return _WORD.sub(_latinise, folded)
 
