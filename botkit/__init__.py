@@ -10,6 +10,7 @@ from botkit.model.events import RoomMessage as RoomMessage
 from botkit.model.rooms import Affiliation as Affiliation
 from botkit.model.rooms import Occupant as Occupant
 from botkit.model.rooms import Role as Role
+from botkit.modules import Module as Module
 from botkit.routing.context import Context as Context
 from botkit.routing.context import Next as Next
 from botkit.routing.context import Reply as Reply

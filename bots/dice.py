@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
-from botkit import CommandError, Context, Expected, Router
-from botkit.modules import Module
+from botkit import CommandError, Context, Expected, Module, Router
 
 
 class DiceConfig(BaseModel):

@@ -1,7 +1,6 @@
 """Says things again: the smallest bot there is."""
 
-from botkit import Context, Router
-from botkit.modules import Module
+from botkit import Context, Module, Router
 
 router = Router("echo")
 

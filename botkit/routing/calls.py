@@ -17,9 +17,10 @@ from botkit.routing.called import CommandCalled
 from botkit.routing.commands import Command
 from botkit.routing.context import Context, Reply
 from botkit.routing.contexts import Contexts
-from botkit.routing.failures import Failures, being_cancelled, limited
+from botkit.routing.failures import Failures
 from botkit.routing.filters import Yield
 from botkit.routing.handles import NotDone, RoomHandle
+from botkit.routing.limit import being_cancelled, limited
 from botkit.routing.middleware import Buckets, asker, handled
 from botkit.routing.permission import allowed, shown
 from botkit.routing.plan import LoadedAdhoc, LoadedCommand, Plan, in_rings, label
@@ -185,7 +186,7 @@ class Caller:
         if ctx is None or not allowed(loaded.spec.needs, ctx):
             raise CommandError(f"{loaded.spec.title} is for {shown(loaded.spec.needs)}.")
         try:
-            return await limited(loaded.call(event, ctx, (form,)), loaded.timeout)
+            return await limited(_stepped(loaded, event, ctx, form), loaded.timeout)
         except CommandError:
             raise
         except Exception as problem:  # the boundary: whatever a bot's code raises
@@ -272,6 +273,10 @@ class Caller:
             await limited(ctx.reply(text), 60.0)
         except Exception as problem:  # a boundary: whoever asked may be gone, or the link down
             ctx.log.warning("an answer was not sent", reason=f"{type(problem).__name__}: {problem}")
+
+
+async def _stepped(loaded: LoadedAdhoc, event: Event, ctx: Context[Any], form: Form | None) -> object:
+    return await loaded.call(event, ctx, (form,))
 
 
 def usage(command: Command, ctx: Context[Any]) -> str:

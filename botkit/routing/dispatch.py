@@ -31,10 +31,11 @@ from botkit.routing.calls import Caller
 from botkit.routing.commands import Command
 from botkit.routing.context import Context, Logger, Services
 from botkit.routing.contexts import Contexts
-from botkit.routing.failures import Failure, Failures, being_cancelled, limited
+from botkit.routing.failures import Failure, Failures
 from botkit.routing.handles import NotDone, RoomHandle
 from botkit.routing.help import help_module
 from botkit.routing.lanes import Lanes
+from botkit.routing.limit import being_cancelled, limited
 from botkit.routing.middleware import handled
 from botkit.routing.plan import Loaded, LoadedAdhoc, LoadedSchedule, ModuleRuntime, Plan, label, make_plan
 from botkit.routing.syntax import CommandLine, CommandSyntax

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from botkit.model.events import Event
 from botkit.routing.context import Logger
+from botkit.routing.limit import HandlerTimeout
 from botkit.routing.middleware import event_fields
-
-T = TypeVar("T")
-
-
-class HandlerTimeout(Exception):
-    """A handler ran into its time limit. Lives only inside of ``Failure.error``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +52,3 @@ class Failures:
             except Exception as problem:  # a boundary: reporting is no reason to lose a worker
                 self._log.error("reporting a failure failed", handler=handler, exc_info=problem)
         return failure
-
-
-async def limited(work: Awaitable[T], seconds: float) -> T:
-    """Await ``work`` for so long at most. Raises ``HandlerTimeout``; a ``TimeoutError`` of the work itself passes."""
-    limit = asyncio.timeout(seconds)
-    try:
-        async with limit:
-            return await work
-    except TimeoutError:
-        if limit.expired():
-            raise HandlerTimeout(f"it took longer than {seconds:g} s") from None
-        raise
-
-
-def being_cancelled() -> bool:
-    """True if the running task itself was cancelled, rather than something that it waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
