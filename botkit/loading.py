@@ -17,6 +17,9 @@ from botkit.errors import BadAddress, ConfigError
 from botkit.model.address import Address
 from botkit.modules import RESERVED, LoadedModule, Module, load_module
 
+Told = tuple[str, tuple[str | int, ...]]
+"""A pydantic error that was told of the module's own settings, and need not be told again of each room."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
@@ -69,13 +72,13 @@ class _Settings:
         own = {key: value for key, value in self.table.items() if key not in RESERVED}
         settings, errors = validate(self.model, own, self.folder, forbid_extra=True)
         note_errors(self.draft, self.model, errors, self.base, reserved=RESERVED)
-        told = {(error["type"], error["loc"]) for error in errors}
+        told: set[Told] = {(error["type"], error["loc"]) for error in errors}
         for room, override in self.overrides.items():
             if isinstance(override, dict):  # else told by the schema
                 self._check_room(own, room, override, told)
         return settings
 
-    def _check_room(self, own: dict[str, object], room: str, override: dict[str, object], told: set[object]) -> None:
+    def _check_room(self, own: dict[str, object], room: str, override: dict[str, object], told: set[Told]) -> None:
         path = (*self.base, "rooms", room)
         address = _address(room)
         enabled = override.get("enabled", True)

@@ -15,6 +15,7 @@ from botkit.errors import ConfigError
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api.?key|private.?key", re.IGNORECASE)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _ABSENT = object()
+_SOURCES = frozenset(("env", "file", "command"))
 HIDDEN = "***"
 
 
@@ -90,7 +91,7 @@ class Draft:
             line=self.line(path if where is None else where),
             key=write_path(path),
             value=shown,
-            expected=self.scrubbed(expected),
+            expected=_printable(self.scrubbed(expected)),
         )
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
@@ -109,9 +110,9 @@ class Draft:
 
     def _secrets(self) -> Iterator[str]:
         for path, value in _leaves(self.data):
-            # { env = "NAME" } and { file = "PATH" } say where a secret is; they are none themselves
-            text = "" if isinstance(value, bool) else str(value)
-            if text and self.is_secret(path) and path[-1] not in ("env", "file"):
+            # { env = "NAME" } says where a secret is, and is none itself: "keeper" may well be a word of a command
+            text = value if isinstance(value, str) else str(value) if type(value) is int and value > 999 else ""
+            if text and self.is_secret(path) and not _SOURCES.intersection(path[-2:]):
                 yield text
 
     def raise_if_any(self) -> None:
@@ -161,8 +162,12 @@ def show(value: object) -> str:
 
 
 def _cut(text: str, length: int = 80) -> str:
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    printable = _printable(text)
     return printable if len(printable) <= length else printable[: length - 1] + "…"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " if c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
