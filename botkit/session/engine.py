@@ -92,6 +92,14 @@ class StanzaQueue(stream.StanzaStream):  # type: ignore[misc]
         self.sent += 1
         super()._send_stanza(xmlstream, token)
 
+    def _process_outgoing(self, xmlstream: Stream, token: Any) -> None:
+        try:
+            super()._process_outgoing(xmlstream, token)
+        except ConnectionError as problem:
+            # Only the request for an acknowledgement raises this, when the stanzas are taken care of. Let through, it
+            # has aioxmpp 0.13.3 put ``token`` into the queue once more, and a resumption would send it twice.
+            _log.debug("the stream ended while stanzas were being written: %s", problem)
+
     def _resume_sm(self, remote_ctr: int) -> None:
         # aioxmpp 0.13.3 puts the unacknowledged stanzas back one by one on the left, which turns their order round.
         self.sm_ack(remote_ctr)

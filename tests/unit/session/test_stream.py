@@ -283,6 +283,18 @@ async def test_stanza_taken_up_after_the_loss_is_kept_for_the_resumption(rig):
     assert queue._sm_unacked_list == [token]
 
 
+async def test_end_of_the_stream_does_not_raise_into_the_queue(rig):
+    # aioxmpp would queue the stanza in hand a second time, and a resumption would send it twice.
+    it = rig().open()
+    queue = it.engine.queue
+    queue._enqueue(RawStanza(Element(MESSAGE, {"id": "1"})))
+    token = queue._active_queue.get_nowait()
+    it.stream.close()
+    queue._process_outgoing(it.stream, token)
+    assert queue._sm_unacked_list == [token]
+    assert queue.waiting == 0
+
+
 async def test_reading_is_paused_without_counting_silence(rig):
     it = rig().open()
     limits = (it.stream.deadtime_soft_limit, it.stream.deadtime_hard_limit)
