@@ -108,6 +108,8 @@ def _load_one(draft: Draft, folder: FilePath, name: str, table: dict[str, object
         return None
     checked = _Settings(draft, folder, module, base, table)
     settings = checked.check()
+    if settings is not None:
+        _try_schedules(draft, module, settings, base)
     if settings is None or len(draft.mistakes) > before:
         return None
     return LoadedModule(
@@ -118,6 +120,16 @@ def _load_one(draft: Draft, folder: FilePath, name: str, table: dict[str, object
         only_in=_only_in(table),
         not_in=frozenset(checked.not_in),
     )
+
+
+def _try_schedules(draft: Draft, module: Module, settings: BaseModel, base: Path) -> None:
+    """Let the module make its schedules once, so that what is wrong with them is told here."""
+    for router in module.router.walk():
+        for make in router.schedule_makers:
+            try:
+                list(make(settings))
+            except Exception as problem:
+                draft.add((*base, "use"), f"its schedules cannot be made: {type(problem).__name__}: {problem}")
 
 
 def merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:

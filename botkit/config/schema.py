@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from botkit.config.secrets import Secret
 from botkit.config.values import BareJid, Duration, FilePath, Jid, Nick, PositiveDuration, RoomJid
@@ -14,13 +14,13 @@ from botkit.model.address import Address
 from botkit.model.rooms import RoomSettings
 
 
-def _prefixes(value: object) -> object:
+def _prefixes(value: object) -> tuple[str, ...]:
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, list | tuple) or not all(
         isinstance(one, str) and one and not any(c.isspace() for c in one) for one in listed
     ):
         raise ValueError('expected one prefix ("!") or a list of them (["!", "."]), without spaces')
-    return listed
+    return tuple(listed)
 
 
 class Table(BaseModel):
@@ -95,7 +95,7 @@ class CommandsConfig(Table):
 
     prefix: Annotated[
         tuple[str, ...],
-        BeforeValidator(_prefixes),
+        PlainValidator(_prefixes),
         WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}),
     ] = Field(default=("!",), description="what a command begins with in rooms; one or several")
 

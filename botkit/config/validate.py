@@ -17,6 +17,15 @@ from botkit.config.mistakes import Draft, suggestion
 from botkit.config.secrets import SecretSource
 
 M = TypeVar("M", bound=BaseModel)
+_WORDS = (
+    ("Input should be a valid", "expected a"),
+    ("Input should be", "expected"),
+    ("expected a integer", "expected an integer"),
+    ("expected a array", "expected a list"),
+    ("greater than or equal to", "at least"),
+    ("less than or equal to", "at most"),
+    ("greater than", "more than"),
+)
 _MEANT = re.compile(r"did you mean `([^`]+)`")
 
 
@@ -128,11 +137,9 @@ def _expectation(
             suggestion(value, choices) if isinstance(value, str) else ""
         )
     message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return (
-        message.replace("Input should be a valid", "expected a")
-        .replace("Input should be", "expected")
-        .replace("a integer", "an integer")
-    )
+    for said, better in _WORDS:
+        message = message.replace(said, better)
+    return message
 
 
 def _known_keys(known: Mapping[str, str]) -> str:

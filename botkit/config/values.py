@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -111,7 +112,7 @@ Nick = Annotated[str, PlainValidator(_nick), WithJsonSchema({"type": "string", "
 def _path(value: object, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
         raise ValueError("expected a path as text")
-    return base_folder(info) / Path(value).expanduser()
+    return Path(os.path.abspath(base_folder(info) / Path(value).expanduser()))
 
 
 FilePath = Annotated[
