@@ -90,8 +90,8 @@ class Control:
 
 
 def _usage() -> dict[str, object]:
-    times = os.times()
-    return {"cpu": times.user + times.system, "cpu_ns": time.process_time_ns(), "peak_kib": _peak()}
+    loop = time.pthread_getcpuclockid(threading.main_thread().ident or 0)
+    return {"cpu_ns": time.process_time_ns(), "loop_ns": time.clock_gettime_ns(loop), "peak_kib": _peak()}
 
 
 def _peak() -> int:

@@ -80,7 +80,7 @@ async def children(all_orders: list[Orders]) -> AsyncIterator[list[Child]]:
                     stdout=asyncio.subprocess.PIPE,
                     stderr=output,
                     cwd=_ROOT,
-                    env={**os.environ, "PYTHONPATH": str(_ROOT)},
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])},
                 )
             child = Child(orders, process, log)
             stack.push_async_callback(child.stop)

@@ -16,8 +16,8 @@ RECEIVERS = {
     "slixmpp-uvloop": "benchmarks.peer_slixmpp",
     "aioxmpp": "benchmarks.peer_aioxmpp",
     "botkit-decode": "benchmarks.ours_decode",
-    "botkit": "benchmarks.ours_app",
-    "botkit-keeper": "benchmarks.ours_app",
+    "botkit": "benchmarks.ours_pipeline",
+    "botkit-keeper": "benchmarks.ours_pipeline",
 }
 """Every receiver and the module whose ``run(orders, control)`` it is."""
 STORING = frozenset({"botkit", "botkit-keeper"})

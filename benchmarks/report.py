@@ -26,8 +26,8 @@ _PEER = "slixmpp"
 def show(console: Console, title: str, notes: str, found: dict[str, Figures]) -> None:
     """Print one bench's figures."""
     table = Table(title=title, caption=notes, caption_justify="left", title_justify="left", title_style="bold")
-    table.add_column("receiver")
-    for heading in ("CPU µs/message", "± spread", f"CPU / {_PEER}", "wall µs/message", "peak MiB"):
+    table.add_column("receiver", no_wrap=True, min_width=14)
+    for heading in ("CPU µs", "± spread", "on the loop", f"/ {_PEER}", "wall µs", "peak MiB"):
         table.add_column(heading, justify="right")
     for name, figures in found.items():
         ratio = _ratio(figures, found)
@@ -36,6 +36,7 @@ def show(console: Console, title: str, notes: str, found: dict[str, Figures]) ->
             name,
             f"{figures.cpu_median:.0f}",
             f"{_spread(figures.cpu):.0f}",
+            f"{statistics.median(figures.loop):.0f}" if figures.loop else "",
             "" if ratio is None else f"{ratio:.2f}",
             f"{figures.wall_median:.0f}",
             f"{figures.peak_mib:.0f}" if figures.peak_mib else "",
@@ -58,6 +59,7 @@ def write(name: str, settings: dict[str, object], found: dict[str, Figures], fol
             key: {
                 "cpu_us": figures.cpu,
                 "cpu_us_median": figures.cpu_median,
+                "loop_us": figures.loop,
                 "wall_us": figures.wall,
                 "wall_us_median": figures.wall_median,
                 "peak_mib": figures.peak_mib or None,
