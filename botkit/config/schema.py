@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from botkit.config.secrets import Secret
 from botkit.config.values import BareJid, Duration, FilePath, Jid, Nick, PositiveDuration, RoomJid
@@ -96,6 +96,7 @@ class CommandsConfig(Table):
     prefix: Annotated[
         tuple[str, ...],
         PlainValidator(_prefixes),
+        PlainSerializer(list),
         WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}),
     ] = Field(default=("!",), description="what a command begins with in rooms; one or several")
 
