@@ -40,7 +40,9 @@ def write(path: Path, *, at: datetime, account: str, connected: bool, rooms: Seq
         fresh.write_text(json.dumps(body), encoding="utf-8")
         fresh.replace(path)
     except OSError as problem:
-        raise StoreError(f"the health file {path} cannot be written: {problem.strerror}; check the folder's rights") from None
+        raise StoreError(
+            f"health file {path} cannot be written: {problem.strerror}; check its folder's rights"
+        ) from None
 
 
 def read(path: Path, now: datetime) -> Health:

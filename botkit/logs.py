@@ -35,6 +35,16 @@ def _make_safe(_logger: object, _method: str, event: MutableMapping[str, object]
     return event
 
 
+class _StandardError:
+    """Whatever ``sys.stderr`` is at the moment: a progress bar puts itself in its place, to keep below the log."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure(level: str = "info", form: LogFormat = "auto", stream: TextIO | None = None) -> None:
     """Set logging up for the process; standard-library loggers (aioxmpp's among them) go the same way.
 
@@ -66,7 +76,7 @@ def configure(level: str = "info", form: LogFormat = "auto", stream: TextIO | No
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]
     )
-    handler = logging.StreamHandler(target)
+    handler = logging.StreamHandler(stream if stream is not None else _StandardError())
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -85,9 +95,7 @@ def configure(level: str = "info", form: LogFormat = "auto", stream: TextIO | No
     )
 
 
-def _make_safe_json(
-    logger: object, method: str, event: MutableMapping[str, object]
-) -> MutableMapping[str, object]:
+def _make_safe_json(logger: object, method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
     exception = event.get("exception")
     safe = _make_safe(logger, method, {k: v for k, v in event.items() if k != "exception"})
     if exception is not None:

@@ -129,7 +129,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
-    """What to read from the log. ``search`` is full text (every word must occur); ``limit`` newest rows, oldest first."""
+    """What to read: the ``limit`` newest rows, oldest first. ``search`` is full text (all words)."""
 
     room: Address
     search: str | None = None

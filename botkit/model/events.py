@@ -14,7 +14,7 @@
     ├── MessageModerated  RoomNotice                     said by the room itself
     ├── DirectMessage  DirectRetraction  DirectReactions a 1:1 chat
     ├── InvitationReceived
-    └── PresenceReceived  ArchiveResult  ErrorReceived   raw material: ``session`` consumes these, handlers do not see them
+    └── PresenceReceived  ArchiveResult  ErrorReceived   raw material for ``session``; handlers do not see it
 """
 
 from __future__ import annotations

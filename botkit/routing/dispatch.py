@@ -184,6 +184,21 @@ class Dispatcher:
         peer = entry.key == "sender"
         self._lanes.put(key.bare if peer else key, (event, entry, line), peer=peer)  # type: ignore[union-attr]
 
+    async def handle(self, event: Event) -> None:
+        """Like ``dispatch``, but returns once the handlers are done; for what must not be forgotten before."""
+        kind = type(event)
+        entry = self._entries.get(kind)
+        if entry is None:
+            entry = self._entries[kind] = _Entry(kind, self._plan.of_type(kind))
+        if not entry.handlers:
+            return
+        key = getattr(event, entry.key) if entry.key is not None else None
+
+        async def work() -> None:
+            await self._run((event, entry, None))
+
+        await self._in_lane(key, work)
+
     async def drain(self, seconds: float) -> int:
         """Take nothing more and let the handlers finish, for ``seconds`` at most. Returns how many were left undone."""
         return await self._lanes.drain(seconds)

@@ -70,6 +70,7 @@ class Connection:
         self._started = False
         self._stream: Stream | None = None
         self._paused = False
+        self._asking = 0  # requests of ours that are open
         self._redirected: Target | None = None
         self._redirections = 0
         self.disco = Disco(self)
@@ -121,7 +122,13 @@ class Connection:
         Raises ``StanzaError`` by condition, ``RequestTimeout``, ``LinkClosed``.
         """
         limit = self.settings.request_timeout if timeout is None else timeout
-        return await self._requests.ask(element_payload, to=to, kind=kind, timeout=limit)
+        self._asking += 1
+        self._throttle()
+        try:
+            return await self._requests.ask(element_payload, to=to, kind=kind, timeout=limit)
+        finally:
+            self._asking -= 1
+            self._throttle()
 
     def serve(self, payload_tag: str, handler: Handler) -> Callable[[], None]:
         """Have ``handler`` answer IQ requests with this payload (Clark name); returns what ends that.
@@ -143,16 +150,27 @@ class Connection:
         await self.send(Element(PRESENCE))
 
     def pause_reading(self) -> None:
-        """Take nothing more from the server until ``resume_reading``; it and the network hold what comes."""
+        """Take nothing more from the server until ``resume_reading``; it and the network hold what comes.
+
+        While a request of ours is open it is read all the same: its answer is in that stream, and a handler that
+        waits for it would never get done with what is queued.
+        """
         self._paused = True
-        if self._stream is not None:
-            self._stream.pause_reading()
+        self._throttle()
 
     def resume_reading(self) -> None:
         """Read again."""
         self._paused = False
-        if self._stream is not None:
-            self._stream.resume_reading()
+        self._throttle()
+
+    def _throttle(self) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        if self._paused and not self._asking:
+            stream.pause_reading()
+        else:
+            stream.resume_reading()
 
     async def close(self) -> None:
         """Say goodbye, flush, end the stream; returns when ``run`` has ended. Within twice ``close_timeout``."""

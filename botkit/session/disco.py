@@ -55,6 +55,7 @@ class DiscoInfo:
 
 NodeItems = Callable[[Address], Awaitable[Sequence[DiscoItem]]]
 NodeInfo = Callable[[Address], Awaitable[DiscoInfo]]
+AnyNodeInfo = Callable[[Address, str], Awaitable[DiscoInfo | None]]
 
 
 class _Link(Protocol):
@@ -81,6 +82,7 @@ class Disco:
         self._link = link
         self._features = {INFO: 1, ITEMS: 1, CAPS: 1}
         self._nodes: dict[str, _Node] = {}
+        self._any_node: AnyNodeInfo | None = None
         self.identity = DiscoIdentity("client", "bot", "botkit")
         link.serve(f"{{{INFO}}}query", self._on_info)
         link.serve(f"{{{ITEMS}}}query", self._on_items)
@@ -129,6 +131,16 @@ class Disco:
 
         return end
 
+    def register_nodes(self, info: AnyNodeInfo) -> Callable[[], None]:
+        """Serve the info of nodes that are not known beforehand; returns what ends it."""
+        self._any_node = info
+
+        def end() -> None:
+            if self._any_node is info:
+                self._any_node = None
+
+        return end
+
     def caps(self) -> Element:
         """The ``<c/>`` for an available presence (XEP-0115 §4)."""
         return Element(f"{{{CAPS}}}c", {"hash": "sha-1", "node": _CAPS_NODE, "ver": self._ver()})
@@ -145,9 +157,14 @@ class Disco:
         if node is None or node == f"{_CAPS_NODE}#{self._ver()}":
             return write_info(self.own_info(), node)
         known = self._nodes.get(node)
-        if known is None:
-            raise ItemNotFound("item-not-found", "cancel")
-        told = DiscoInfo() if known.info is None else await known.info(request.sender or self._link.address.bare)
+        requester = request.sender or self._link.address.bare
+        if known is not None:
+            told = DiscoInfo() if known.info is None else await known.info(requester)
+        else:
+            found = await self._any_node(requester, node) if self._any_node is not None else None
+            if found is None:
+                raise ItemNotFound("item-not-found", "cancel")
+            told = found
         return write_info(told, node)
 
     async def _on_items(self, request: IqRequest) -> Element:

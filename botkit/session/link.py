@@ -29,6 +29,7 @@ from botkit.model.events import (
     RoomNotice,
     StreamEstablished,
     StreamLost,
+    SubjectChanged,
 )
 from botkit.model.messages import MessageId
 from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings
@@ -54,9 +55,7 @@ class XmppLink:
     ) -> None:
         self._clock = clock
         self._emit = emit
-        self.connection = Connection(
-            settings, on_stanza=self._on_stanza, on_state=self._on_state, clock=clock
-        )
+        self.connection = Connection(settings, on_stanza=self._on_stanza, on_state=self._on_state, clock=clock)
         self._rooms = Rooms(self.connection, emit=emit, clock=clock, spawn=spawn)
         self._archives = ArchiveReader(self.connection)
 
@@ -66,7 +65,7 @@ class XmppLink:
         return self.connection.address
 
     async def run(self) -> None:
-        """Stay connected until ``close``. Raises what retrying cannot cure (``LoginRefused``, ``CertificateWrong`` …)."""
+        """Stay connected until ``close``. Raises what retrying cannot cure (``LoginRefused`` …)."""
         await self.connection.run()
 
     async def close(self, reason: str | None = None) -> None:
@@ -81,7 +80,7 @@ class XmppLink:
     # --- in ---------------------------------------------------------------------------------------------------
 
     def _on_stanza(self, element: Element) -> None:
-        event = decode_stanza(element, received=self._clock.now(), known=self._rooms)
+        event = decode_stanza(element, received=self._clock.now(), known=self._rooms, replaying=self._rooms.replaying)
         if event is None:
             return
         raw = _RAW.get(type(event))
@@ -98,6 +97,10 @@ class XmppLink:
 
     def _on_notice(self, event: RoomNotice) -> None:
         self._rooms.on_notice(event)
+        self._emit(event)
+
+    def _on_subject(self, event: SubjectChanged) -> None:
+        self._rooms.on_subject(event)
         self._emit(event)
 
     def _on_error(self, event: ErrorReceived) -> None:
@@ -196,4 +199,5 @@ _RAW: dict[type[Event], Callable[..., None]] = {
     ArchiveResult: XmppLink._on_result,
     RoomNotice: XmppLink._on_notice,
     ErrorReceived: XmppLink._on_error,
+    SubjectChanged: XmppLink._on_subject,
 }

@@ -141,10 +141,6 @@ def _changes(presence: PresenceReceived, before: Occupant, now: Occupant) -> Ite
     at: datetime = presence.at
     if (before.affiliation, before.role) != (now.affiliation, now.role):
         item = presence.items[0] if presence.items else MucItem()
-        yield RightsChanged(
-            at=at, room=now.room, author=now, before=before, actor=item.actor, reason=item.reason
-        )
+        yield RightsChanged(at=at, room=now.room, author=now, before=before, actor=item.actor, reason=item.reason)
     if before.status != now.status and now.status:
         yield StatusChanged(at=at, room=now.room, author=now)
-
-

@@ -21,6 +21,7 @@ from botkit.model.events import (
     RoomStateChanged,
     StreamEstablished,
     StreamLost,
+    SubjectChanged,
 )
 from botkit.model.rooms import OCCUPANT_ID_0, Occupant, RoomInfo, RoomSettings, RoomState
 from botkit.ports import Clock, Spawn
@@ -90,6 +91,7 @@ class Rooms:
         self._spawn = spawn
         self._rooms: dict[Address, Room] = {}
         self._online = asyncio.Event()
+        self._replaying: set[Address] = set()
         self._closing = False
 
     # --- what decoding and handlers ask -----------------------------------------------------------------------
@@ -118,6 +120,15 @@ class Rooms:
         found = self._rooms.get(room)
         return tuple(found.occupancy.people.values()) if found and found.occupancy.complete else ()
 
+    @property
+    def replaying(self) -> bool:
+        """True while some room may be sending its history; its subject ends that (XEP-0045 §7.2.15)."""
+        return bool(self._replaying)
+
+    def on_subject(self, event: SubjectChanged) -> None:
+        """A room told its subject: from here on it speaks live."""
+        self._replaying.discard(event.room)
+
     # --- what the app asks ------------------------------------------------------------------------------------
 
     def join(self, settings: RoomSettings) -> None:
@@ -138,6 +149,7 @@ class Rooms:
             return
         await self._depart(room, reason)
         self._rooms.pop(address, None)
+        self._replaying.discard(address)
 
     async def leave_all(self, reason: str | None = None) -> None:
         """Leave every room at once: the way down."""
@@ -242,17 +254,20 @@ class Rooms:
     # --- the life of one room ---------------------------------------------------------------------------------
 
     async def _keep(self, room: Room) -> None:
-        while not (room.leaving or self._closing):
+        while not self._is_over(room):
             await self._online.wait()  # no deadline: without a stream there is nothing to do, and the link says so
             verdict = await self._enter(room)
             if verdict is None:
                 verdict = await self._stay(room)
-            if room.leaving or self._closing:
+            if self._is_over(room):
                 return
             if verdict.next is Next.STOP:
                 self._enter_state(room, RoomState.REFUSED, verdict.reason)
                 return
             await self._wait_before_retry(room, verdict)
+
+    def _is_over(self, room: Room) -> bool:
+        return room.leaving or self._closing
 
     async def _enter(self, room: Room) -> Verdict | None:
         """Ask what the room is, then join. None: we are in."""
@@ -292,6 +307,7 @@ class Rooms:
     async def _ask_to_join(self, room: Room) -> frozenset[int] | Verdict:
         room.occupancy.clear()
         room.answer = asyncio.get_running_loop().create_future()
+        self._replaying.add(room.address)
         try:
             await self._connection.send(muc.join_presence(room.mine, room.settings.password))
             return await asyncio.wait_for(room.answer, _JOIN_TIMEOUT)
@@ -299,6 +315,8 @@ class Rooms:
             return Verdict(Next.RETRY, f"the room did not answer within {_JOIN_TIMEOUT:.0f} s")
         finally:
             room.answer = None
+            if not room.occupancy.complete:
+                self._replaying.discard(room.address)
 
     async def _joined(self, room: Room, codes: frozenset[int]) -> Verdict | None:
         if _CREATED in codes:
@@ -331,7 +349,8 @@ class Rooms:
 
     async def _wait_before_retry(self, room: Room, verdict: Verdict) -> None:
         cap = min(_BACKOFF_CAP, _BACKOFF_FIRST * 2**room.attempts)
-        delay = random.uniform(0.1, cap) if self._online.is_set() else 0.0  # full jitter: rooms do not come back in step
+        # full jitter: rooms do not come back in step; without a stream ``_keep`` waits for that
+        delay = random.uniform(0.1, cap) if self._online.is_set() else 0.0
         room.attempts = min(room.attempts + 1, 16)
         self._enter_state(
             room, RoomState.WAITING, verdict.reason, next_try=self._clock.now() + timedelta(seconds=delay)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from botkit.cli_history import as_json, as_line, parse_since, printable, show_history
+from botkit.cli.history import as_json, as_line, parse_since, printable, show_history
 from botkit.errors import MisuseError, StoreError
 from botkit.model.address import Address
 from botkit.model.archive import LogRow, Retracted, Said

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from botkit.cli_check import CONFIG_WRONG, check, schema
+from botkit.cli.check import CONFIG_WRONG, check, schema
 from botkit.errors import ConfigError
 
 CONFIGS = sorted((Path(__file__).parents[2] / "config").glob("*.toml"))

@@ -1,0 +1,5 @@
+"""``python -m botkit``: the same as the ``botkit`` command."""
+
+from botkit.cli import main
+
+main()

@@ -1,0 +1,278 @@
+"""The runtime: one account with its rooms and modules, every part built, wired, run and taken down here.
+
+A stanza's way: link (decoded) → history (seen before?) → dispatcher (its room's lane) → handler → link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+
+from botkit import health
+from botkit.clock import SystemClock
+from botkit.errors import BotkitError, LinkError, StoreError
+from botkit.loading import LoadedConfig
+from botkit.model.address import Address
+from botkit.model.events import (
+    BotStarted,
+    BotStopping,
+    Event,
+    PrivateMessage,
+    RoomMessage,
+    RoomStateChanged,
+    StreamEstablished,
+    StreamLost,
+)
+from botkit.model.rooms import RoomSettings, RoomState
+from botkit.ports import Clock
+from botkit.routing.context import ModuleStorage
+from botkit.routing.dispatch import Dispatcher
+from botkit.routing.syntax import CommandSyntax
+from botkit.services.adhoc import AdhocService
+from botkit.services.catch_up import CatchUpProgress, CatchUpResult, CatchUpStatus
+from botkit.services.history import History, HistoryOptions
+from botkit.services.schedule import scheduler_of
+from botkit.session.connection import ConnectionSettings
+from botkit.session.link import XmppLink
+from botkit.storage.sqlite import SqliteStorage
+
+Progress = Callable[[CatchUpProgress | CatchUpResult], None]
+
+_DRAIN_SHARE = 0.5
+"""Of the time for shutting down, how much handlers get to finish; the rest is for rooms, store and stream."""
+
+
+class App:
+    """One running bot. ``progress`` is told of the reading of archives (for a progress bar)."""
+
+    def __init__(self, loaded: LoadedConfig, *, clock: Clock | None = None, progress: Progress | None = None) -> None:
+        self.config = loaded.config
+        self._loaded = loaded
+        self._clock = clock or SystemClock()
+        self._progress = progress
+        self._log = structlog.get_logger("botkit").bind(account=str(self.config.account.jid))
+        self._stopping = asyncio.Event()
+        self._connected = False
+        self._started = False
+        self._pressing: set[str] = set()
+        self._fatal: BotkitError | None = None
+        self._tasks: set[asyncio.Task[None]] = set()  # spawned, and not done yet
+
+    def stop(self) -> None:
+        """Begin the way down; safe to call more than once, from a signal handler too."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Run until ``stop`` or a signal. Raises what retrying cannot cure: ``LoginRefused``, ``StoreError`` …"""
+        rooms = await asyncio.to_thread(self.config.room_settings)  # may ask commands for passwords
+        async with SqliteStorage.open(self.config.storage.path, self.config.account.jid) as storage:
+            self._build(storage)
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                await self._run_parts(rooms)
+        if self._fatal is not None:
+            raise self._fatal
+
+    # --- building ---------------------------------------------------------------------------------------------
+
+    def _build(self, storage: SqliteStorage) -> None:
+        config = self.config
+        self.link = XmppLink(
+            connection_settings(self._loaded), emit=self._on_event, clock=self._clock, spawn=self._spawn
+        )
+        self.history = History(
+            storage.log,
+            self.link,
+            self._clock,
+            HistoryOptions(
+                first_catch_up=config.history.first_catch_up or None,
+                keep_originals=config.storage.keep_originals or None,
+            ),
+            on_pressure=lambda on: self._press("history", on),
+        )
+        modules = [one.running(ModuleStorage(storage.values, one.name)) for one in self._loaded.modules]
+        self.dispatcher = Dispatcher(
+            modules,
+            link=self.link,
+            clock=self._clock,
+            log=self._log,
+            spawn=self._spawn,
+            history=storage.log,
+            admins=config.access.admins,
+            syntax=CommandSyntax(config.commands.prefix),
+            timeout=config.runtime.handler_timeout.total_seconds(),
+            on_pressure=lambda on: self._press("handlers", on),
+        )
+        self.scheduler = scheduler_of(self.dispatcher)
+        self.link.serve_adhoc(AdhocService(self.dispatcher))
+
+    async def _run_parts(self, rooms: Sequence[RoomSettings]) -> None:
+        connection = self._group.create_task(self._stay_connected(), name="link")
+        background = [
+            self._group.create_task(self.history.run(), name="history"),
+            self._group.create_task(self.scheduler.run(), name="schedule"),
+            self._group.create_task(self._beat(), name="health"),
+        ]
+        signals = self._catch_signals()
+        try:
+            for room in rooms:
+                await self.link.join(room)
+            await self._stopping.wait()  # no deadline: a bot runs until it is told to stop
+        finally:
+            for number in signals:
+                asyncio.get_running_loop().remove_signal_handler(number)
+            await self._go_down(connection, background)
+
+    async def _stay_connected(self) -> None:
+        try:
+            await self.link.run()
+        except BotkitError as problem:  # what the connection could not cure ends the program; ``run`` raises it
+            self._fatal = problem
+        self.stop()
+
+    def _catch_signals(self) -> list[signal.Signals]:
+        caught = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread (tests)
+                asyncio.get_running_loop().add_signal_handler(number, self.stop)
+                caught.append(number)
+        return caught
+
+    # --- events -----------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: Event) -> None:
+        """What the link emits, in order; quick, and never raises."""
+        if not self.history.remember(event):
+            return
+        self.dispatcher.dispatch(event)
+        if isinstance(event, RoomMessage | PrivateMessage):
+            for other in event.also:
+                self.dispatcher.dispatch(other)
+        elif isinstance(event, RoomStateChanged):
+            self._on_room(event)
+        elif isinstance(event, StreamEstablished):
+            self._connected = True
+            self._log.info("connected", address=str(event.address), resumed=event.resumed)
+        elif isinstance(event, StreamLost):
+            self._connected = False
+            self._log.warning("not connected", reason=event.reason, retry_in=event.retry_in)
+
+    def _on_room(self, event: RoomStateChanged) -> None:
+        tell = self._log.info if event.state in _CALM else self._log.warning
+        shown = {"reason": event.reason} if event.reason else {}
+        if event.next_try is not None:
+            shown["next_try"] = event.next_try.isoformat(timespec="seconds")
+        tell(f"room {event.state.value}", room=str(event.room), **shown)
+        if event.state is RoomState.JOINED and self.config.catches_up(event.room):
+            self._spawn(self._catch_up(event.room), f"catch-up of {event.room}")
+        settled = (RoomState.JOINED, RoomState.REFUSED, RoomState.WAITING)
+        if not self._started and all(room.state in settled for room in self.link.rooms()):
+            self._started = True
+            self.dispatcher.dispatch(BotStarted(at=self._clock.now()))
+
+    async def _catch_up(self, room: Address) -> None:
+        info = self.link.room(room)
+        if info is not None and not info.archive:
+            self._log.info("no history to catch up: the room keeps no archive", room=str(room))
+            return
+        result = await self.history.catch_up(room, on_event=self._caught_up, progress=self._progress)
+        if self._progress is not None:
+            self._progress(result)
+        tell = self._log.info if result.status is CatchUpStatus.CAUGHT_UP else self._log.warning
+        shown = {"gap": f"{result.gap[0]:%F %T} to {result.gap[1]:%F %T} UTC"} if result.gap else {}
+        shown |= {"reason": result.reason} if result.reason else {}
+        tell(f"history {result.status.value}", room=str(room), read=result.read, new=result.new, **shown)
+
+    async def _caught_up(self, event: Event) -> None:
+        # Awaited: a page is written down as read only after its messages were handled, so that a crash in between
+        # leaves them to be handled again rather than never.
+        await self.dispatcher.handle(event)
+        for other in getattr(event, "also", ()):
+            await self.dispatcher.handle(other)
+
+    def _press(self, who: str, on: bool) -> None:
+        """``history`` or ``handlers`` cannot keep up, or can again: slow down the reading, drop nothing."""
+        (self._pressing.add if on else self._pressing.discard)(who)
+        if self._pressing:
+            self._log.warning("reading paused", behind=sorted(self._pressing))
+            self.link.connection.pause_reading()
+        else:
+            self._log.info("reading again")
+            self.link.connection.resume_reading()
+
+    # --- tasks ------------------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Awaitable[None], name: str) -> None:
+        task = self._group.create_task(self._guarded(work, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Awaitable[None], name: str) -> None:
+        try:
+            await work
+        except LinkError as problem:
+            self._log.warning(f"{name}: {problem}")
+        except Exception as problem:  # the boundary for everything spawned: one fault must not end the others
+            self._log.error(f"{name} failed", exc_info=problem)
+
+    async def _beat(self) -> None:
+        path = self.config.runtime.health_file
+        while path is not None:
+            try:
+                health.write(
+                    path,
+                    at=self._clock.now(),
+                    account=str(self.config.account.jid),
+                    connected=self._connected,
+                    rooms=self.link.rooms(),
+                )
+            except StoreError as problem:
+                self._log.error(str(problem))
+            await self._clock.sleep(health.BEAT_SECONDS)
+
+    # --- the way down -----------------------------------------------------------------------------------------
+
+    async def _go_down(self, connection: asyncio.Task[None], background: list[asyncio.Task[None]]) -> None:
+        """Take nothing new, let handlers finish, leave the rooms, close the stream, write what is left."""
+        patience: timedelta = self.config.runtime.shutdown_timeout
+        self._log.info("stopping", within=f"{patience.total_seconds():g} s")
+        self.dispatcher.dispatch(BotStopping(at=self._clock.now()))
+        background[1].cancel()  # no new fires
+        left = await self.dispatcher.drain(patience.total_seconds() * _DRAIN_SHARE)
+        if left:
+            self._log.warning("handlers were not done in time", undone=left)
+        await self.link.close("the bot goes down")
+        connection.cancel()
+        for task in background:
+            task.cancel()
+        try:
+            await self.history.flush()
+        except StoreError as problem:
+            self._log.error("not stored: what was said last; it will be read from the archives", reason=str(problem))
+        for task in tuple(self._tasks):
+            task.cancel()
+        self._log.info("stopped")
+
+
+_CALM = frozenset({RoomState.ASKING, RoomState.JOINING, RoomState.JOINED, RoomState.LEFT})
+
+
+def connection_settings(loaded: LoadedConfig) -> ConnectionSettings:
+    """How the config wants its account connected."""
+    account = loaded.config.account
+    return ConnectionSettings(
+        address=account.jid.with_resource(account.resource),
+        password=account.password.resolve,
+        host=account.host,
+        port=account.port,
+        tls=account.tls,
+        ca_file=account.ca_file,
+        allow_plain=account.allow_plain,
+        connect_timeout=account.connect_timeout.total_seconds(),
+        request_timeout=account.request_timeout.total_seconds(),
+    )

@@ -1,0 +1,131 @@
+"""The command line: ``botkit run``, ``check``, ``schema``, ``doctor``, ``history``, ``health``, ``version``.
+
+What a command needs is imported when it runs: ``--help`` and ``health`` must be quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, NoReturn, Optional
+
+import typer
+from rich.console import Console
+
+from botkit.cli.codes import code_of
+from botkit.errors import BotkitError, ConfigError
+
+app = typer.Typer(
+    name="botkit",
+    help="Runs XMPP chat bots, and tells what they may do, what they did, and what a config means.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables; a password may be among them
+)
+
+ConfigFile = Annotated[Path, typer.Argument(help="the bot's TOML file", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead")]
+
+
+def main() -> None:
+    """The console script. What botkit raises on purpose becomes a message and an exit code, no traceback."""
+    try:
+        app(prog_name="botkit")
+    except BotkitError as problem:
+        _end(problem)
+
+
+def _end(problem: BotkitError) -> NoReturn:
+    console = Console(stderr=True, highlight=False)
+    lines = problem.mistakes if isinstance(problem, ConfigError) else (str(problem),)
+    for line in lines:
+        console.print(f"botkit: {line}", markup=False, style="red", soft_wrap=True)
+    sys.exit(code_of(problem))
+
+
+@app.command()
+def run(config: ConfigFile) -> None:
+    """Run the bot until it is told to stop (SIGTERM, Ctrl-C)."""
+    from botkit.cli.run import run_bot
+
+    run_bot(config)
+
+
+@app.command()
+def check(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Tell what a config means, or every mistake in it, without connecting."""
+    from botkit.cli.check import check as checked
+
+    raise typer.Exit(checked(config, Console(), as_json=as_json))
+
+
+@app.command()
+def schema(
+    config: Annotated[Optional[Path], typer.Argument(help="take the modules of this config")] = None,  # noqa: UP045
+    module: Annotated[Optional[list[str]], typer.Option(help="a module whose settings to include")] = None,  # noqa: UP045
+) -> None:
+    """Print a JSON Schema of the config, for editors."""
+    from botkit.cli.check import schema as printed
+
+    raise typer.Exit(printed(Console(), tuple(module or ()), config=config))
+
+
+@app.command()
+def doctor(
+    config: ConfigFile,
+    as_json: AsJson = False,
+    timeout: Annotated[float, typer.Option(help="seconds to wait for the server and the rooms")] = 30.0,
+) -> None:
+    """Connect, and tell for each room what it supports and what the bot may do there."""
+    from botkit.cli.doctor import examine
+
+    raise typer.Exit(examine(config, Console(), as_json=as_json, timeout=timeout))
+
+
+@app.command()
+def history(
+    room: Annotated[str, typer.Argument(help="the room's JID", show_default=False)],
+    config: Annotated[Path, typer.Option("--config", "-c", envvar="BOTKIT_CONFIG", help="the bot's TOML file")] = Path(
+        "bot.toml"
+    ),
+    search: Annotated[Optional[str], typer.Option(help="only messages with every one of these words")] = None,  # noqa: UP045
+    since: Annotated[Optional[str], typer.Option(help="2h, 3d, 2026-11-21 or 2026-11-21T09:00")] = None,  # noqa: UP045
+    limit: Annotated[int, typer.Option(min=1, help="the newest so many")] = 100,
+    originals: Annotated[bool, typer.Option(help="also what retracted and corrected messages said first")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print what was said in a room, also while the bot runs."""
+    from botkit.cli.history import show_history
+    from botkit.config.load import load_config
+    from botkit.model.address import Address
+
+    loaded = load_config(config)
+    show_history(
+        loaded.storage.path,
+        loaded.account.jid,
+        Address.parse(room),
+        search=search,
+        since=since,
+        limit=limit,
+        json=as_json,
+        originals=originals,
+        console=Console(),
+    )
+
+
+@app.command()
+def health(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Tell whether the running bot is well, by its heartbeat file; exit code 1 if not."""
+    from botkit.cli.beat import show_health
+
+    raise typer.Exit(show_health(config, Console(), as_json=as_json))
+
+
+@app.command(name="version")
+def show_version() -> None:
+    """Print the version."""
+    try:
+        print(version("botkit"))
+    except PackageNotFoundError:
+        print("unknown (not installed)")

@@ -1,0 +1,30 @@
+"""``botkit health``: what the heartbeat file says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from botkit import health
+from botkit.clock import SystemClock
+from botkit.config.load import load_config
+from botkit.errors import ConfigError
+
+
+def show_health(config: Path, console: Console, *, as_json: bool) -> int:
+    """Print it, and return 0 for a bot that is well, else 1. Raises ``ConfigError`` where no file is configured."""
+    path = load_config(config).runtime.health_file
+    if path is None:
+        raise ConfigError(f"{config}: runtime.health_file is not set; set it to a path the bot can write")
+    found = health.read(path, SystemClock().now())
+    if as_json:
+        body = {"well": not found.problems, "at": found.at.isoformat(), "problems": found.problems}
+        console.print_json(json.dumps(body))
+    elif found.problems:
+        for problem in found.problems:
+            console.print(problem, style="red", markup=False, highlight=False)
+    else:
+        console.print(f"well: connected, {len(found.rooms)} rooms", style="green", highlight=False)
+    return 1 if found.problems else 0

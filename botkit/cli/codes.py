@@ -1,0 +1,28 @@
+"""Exit codes. 1 is a finding or an unforeseen fault, 2 a wrong command line; a service manager should not
+restart a bot that ended with 3 to 7: trying again cures none of them."""
+
+from __future__ import annotations
+
+from botkit.errors import (
+    BotkitError,
+    CertificateWrong,
+    ConfigError,
+    LoginRefused,
+    Replaced,
+    StoreError,
+    TlsUnavailable,
+)
+
+_CODES: tuple[tuple[type[BotkitError], int], ...] = (
+    (ConfigError, 3),
+    (LoginRefused, 4),
+    (CertificateWrong, 5),
+    (TlsUnavailable, 6),
+    (Replaced, 7),
+    (StoreError, 8),
+)
+
+
+def code_of(problem: BotkitError) -> int:
+    """The exit code for what ended the program."""
+    return next((code for kind, code in _CODES if isinstance(problem, kind)), 1)

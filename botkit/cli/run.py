@@ -1,0 +1,78 @@
+"""``botkit run``: logs, the event loop, and a progress bar while archives are read."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import structlog
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from botkit import logs
+from botkit.app import App
+from botkit.loading import load
+from botkit.model.address import Address
+from botkit.services.catch_up import CatchUpProgress, CatchUpResult
+
+
+def run_bot(config: Path) -> None:
+    """Run until told to stop. Raises ``ConfigError``, ``StoreError``, and the ``LinkError`` that cannot be cured."""
+    loaded = load(config)
+    logs.configure(loaded.config.log.level, loaded.config.log.format)
+    for warning in loaded.warnings:
+        structlog.get_logger("botkit").warning(warning)
+    console = Console(stderr=True)
+    bars = Bars(console) if console.is_terminal and loaded.config.log.format != "json" else None
+    with bars.progress if bars else nullcontext():
+        _runner()(_run(App(loaded, progress=bars.show if bars else None)))
+
+
+async def _run(app: App) -> None:
+    await app.run()
+
+
+def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
+    try:
+        import uvloop
+    except ImportError:  # not on every platform; plain asyncio does the same, slower
+        return asyncio.run
+    return uvloop.run if sys.platform != "win32" else asyncio.run
+
+
+class Bars:
+    """One bar for each room whose archive is being read; gone when it is done."""
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[read]} read, {task.fields[new]} new"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._tasks: dict[Address, TaskID] = {}
+
+    def show(self, what: CatchUpProgress | CatchUpResult) -> None:
+        """Told after each page, and at the end."""
+        if isinstance(what, CatchUpResult):
+            done = self._tasks.pop(what.room, None)
+            if done is not None:
+                self.progress.remove_task(done)
+            return
+        task = self._tasks.get(what.room)
+        if task is None:
+            task = self._tasks[what.room] = self.progress.add_task(f"history of {what.room}", total=None, read=0, new=0)
+        fraction = what.fraction
+        self.progress.update(
+            task,
+            total=None if fraction is None else 1.0,
+            completed=fraction or 0.0,
+            read=what.read,
+            new=what.new,
+        )
