@@ -59,6 +59,8 @@ class App:
         self._stopping = asyncio.Event()
         self._connected = False
         self._started = False
+        self._going_down = False
+        self._beat_now = asyncio.Event()
         self._pressing: set[str] = set()
         self._fatal: BotkitError | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # spawned, and not done yet
@@ -149,7 +151,8 @@ class App:
         """What the link emits, in order; quick, and never raises."""
         if not self.history.remember(event):
             return
-        self.dispatcher.dispatch(event)
+        if not self._going_down:
+            self.dispatcher.dispatch(event)
         if isinstance(event, RoomMessage | PrivateMessage):
             for other in event.also:
                 self.dispatcher.dispatch(other)
@@ -157,12 +160,15 @@ class App:
             self._on_room(event)
         elif isinstance(event, StreamEstablished):
             self._connected = True
+            self._beat_now.set()
             self._log.info("connected", address=str(event.address), resumed=event.resumed)
         elif isinstance(event, StreamLost):
             self._connected = False
+            self._beat_now.set()
             self._log.warning("not connected", reason=event.reason, retry_in=event.retry_in)
 
     def _on_room(self, event: RoomStateChanged) -> None:
+        self._beat_now.set()
         tell = self._log.info if event.state in _CALM else self._log.warning
         shown = {"reason": event.reason} if event.reason else {}
         if event.next_try is not None:
@@ -233,7 +239,9 @@ class App:
                 )
             except StoreError as problem:
                 self._log.error(str(problem))
-            await self._clock.sleep(health.BEAT_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._beat_now.wait(), health.BEAT_SECONDS)
+            self._beat_now.clear()
 
     # --- the way down -----------------------------------------------------------------------------------------
 
@@ -242,6 +250,7 @@ class App:
         patience: timedelta = self.config.runtime.shutdown_timeout
         self._log.info("stopping", within=f"{patience.total_seconds():g} s")
         self.dispatcher.dispatch(BotStopping(at=self._clock.now()))
+        self._going_down = True
         background[1].cancel()  # no new fires
         left = await self.dispatcher.drain(patience.total_seconds() * _DRAIN_SHARE)
         if left:

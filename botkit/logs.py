@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Literal, TextIO
 
 import structlog
@@ -26,13 +26,15 @@ def printable(text: str) -> str:
 
 
 def _make_safe(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
-    for key, value in event.items():
-        if key == "exception":
-            continue
-        if not isinstance(value, str | int | float | bool | None):
-            value = str(value)
-        event[key] = printable(value) if isinstance(value, str) else value
-    return event
+    return {key: value if key == "exception" else _safe(value) for key, value in event.items()}
+
+
+def _safe(value: object) -> object:
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_safe(one) for one in value]
+    if isinstance(value, int | float | bool | None):
+        return value
+    return printable(str(value))
 
 
 class _StandardError:
@@ -45,15 +47,23 @@ class _StandardError:
         sys.stderr.flush()
 
 
-def configure(level: str = "info", form: LogFormat = "auto", stream: TextIO | None = None) -> None:
+def configure(
+    level: str = "info",
+    form: LogFormat = "auto",
+    stream: TextIO | None = None,
+    *,
+    processors: Sequence[structlog.typing.Processor] = (),
+) -> None:
     """Set logging up for the process; standard-library loggers (aioxmpp's among them) go the same way.
 
     ``auto`` means ``console`` if ``stream`` (standard error by default) is a terminal, else ``json``.
+    ``processors`` add to every line, before it is made safe and written.
     """
     target = stream if stream is not None else sys.stderr
     console = form == "console" or (form == "auto" and target.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        *processors,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
@@ -70,7 +80,7 @@ def configure(level: str = "info", form: LogFormat = "auto", stream: TextIO | No
     else:
         render = [
             structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
-            _make_safe_json,
+            _make_safe,
             structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
         ]
     formatter = structlog.stdlib.ProcessorFormatter(
@@ -82,7 +92,8 @@ def configure(level: str = "info", form: LogFormat = "auto", stream: TextIO | No
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # aioxmpp tells at INFO and DEBUG how it works inside, passwords of SASL exchanges among it at DEBUG
-    logging.getLogger("aioxmpp").setLevel(max(logging.WARNING, root.level))
+    for chatty in ("aioxmpp", "aiosasl", "aioopenssl", "botkit.session.engine.aioxmpp"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -93,11 +104,3 @@ def configure(level: str = "info", form: LogFormat = "auto", stream: TextIO | No
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-
-
-def _make_safe_json(logger: object, method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
-    exception = event.get("exception")
-    safe = _make_safe(logger, method, {k: v for k, v in event.items() if k != "exception"})
-    if exception is not None:
-        safe["exception"] = exception
-    return safe

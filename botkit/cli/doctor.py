@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from botkit import logs
@@ -164,25 +165,26 @@ def _json(finding: Finding) -> dict[str, object]:
 
 
 def _print(loaded: LoadedConfig, findings: list[Finding], console: Console) -> None:
-    table = Table(title=f"{loaded.config.account.jid} and its rooms", title_justify="left")
-    for column in ("room", "state", "archive", "moderation", "occupant ids", "affiliation", "role", "may"):
-        table.add_column(column)
+    console.print(f"{loaded.config.account.jid}: {len(findings)} rooms", style="bold", highlight=False)
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for finding in findings:
         info = finding.info
-        table.add_row(
-            logs.printable(str(info.address)),
-            _mark(info.state is RoomState.JOINED, info.state.value),
-            _mark(info.archive, "yes" if info.archive else "no"),
-            _mark(info.moderation is not None, "no" if info.moderation is None else f":{info.moderation}"),
-            _mark(info.occupant_ids, "yes" if info.occupant_ids else "no"),
-            info.me.affiliation.word if info.me else "-",
-            info.me.role.word if info.me else "-",
-            ", ".join(_can(info)) or "-",
-        )
-    console.print(table)
-    for finding in findings:
+        table.add_row("")
+        table.add_row("[bold]room[/bold]", f"[bold]{escape(logs.printable(str(info.address)))}[/bold]")
+        table.add_row("state", _mark(info.state is RoomState.JOINED, info.state.value))
+        if info.me is not None:
+            table.add_row("we are", f"{info.me.affiliation.word}, {info.me.role.word}")
+            table.add_row("we may", ", ".join(_can(info)) or "nothing")
+            table.add_row("archive", _mark(info.archive, "yes" if info.archive else "no"))
+            version = "no" if info.moderation is None else f"yes, version {info.moderation}"
+            table.add_row("moderation", _mark(info.moderation is not None, version))
+            table.add_row("occupant ids", _mark(info.occupant_ids, "yes" if info.occupant_ids else "no"))
+            table.add_row("real JIDs", _mark(finding.sees_jids, "seen" if finding.sees_jids else "hidden"))
         for advice in finding.advice:
-            console.print(f"{finding.info.address}: {logs.printable(advice)}", markup=False, highlight=False)
+            table.add_row("[yellow]to do[/yellow]", escape(logs.printable(advice)))
+    console.print(table)
     if not findings:
         console.print("the config names no room")
 

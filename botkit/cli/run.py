@@ -17,13 +17,14 @@ from botkit import logs
 from botkit.app import App
 from botkit.loading import load
 from botkit.model.address import Address
+from botkit.routing.middleware import add_event_fields
 from botkit.services.catch_up import CatchUpProgress, CatchUpResult
 
 
 def run_bot(config: Path) -> None:
     """Run until told to stop. Raises ``ConfigError``, ``StoreError``, and the ``LinkError`` that cannot be cured."""
     loaded = load(config)
-    logs.configure(loaded.config.log.level, loaded.config.log.format)
+    logs.configure(loaded.config.log.level, loaded.config.log.format, processors=(add_event_fields,))
     for warning in loaded.warnings:
         structlog.get_logger("botkit").warning(warning)
     console = Console(stderr=True)

@@ -117,9 +117,6 @@ class HistoryConfig(Table):
     first_catch_up: Duration = Field(
         default=timedelta(days=1), description="how far back to read a room's archive at first"
     )
-    max_catch_up: PositiveDuration = Field(
-        default=timedelta(days=30), description="the longest absence that is made up for"
-    )
 
 
 class LogConfig(Table):

@@ -68,6 +68,8 @@ def _parse(text: str) -> Address:
         jid = JID.fromstr(text, strict=False)  # code points after Unicode 3.2 pass: emoji are common in nicks
     except (ValueError, TypeError) as problem:
         raise BadAddress(f"{text[:200]!r} is not a JID: {problem}; write it as local@domain.example") from None
+    if "@" in jid.domain:
+        raise BadAddress(f"{text[:200]!r} is not a JID: its domain has an @; write it as local@domain.example")
     return Address(jid.localpart, jid.domain, jid.resource)
 
 

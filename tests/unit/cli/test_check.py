@@ -12,7 +12,7 @@ from rich.console import Console
 from botkit.cli.check import CONFIG_WRONG, check, schema
 from botkit.errors import ConfigError
 
-CONFIGS = sorted((Path(__file__).parents[2] / "config").glob("*.toml"))
+CONFIGS = sorted((Path(__file__).parents[3] / "config").glob("*.toml"))
 
 
 def printed(path: Path, *, terminal: bool = False, as_json: bool = False) -> tuple[int, str]:

@@ -92,7 +92,6 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
             [history]
             catch_up = true
             first_catch_up = "12h"
-            max_catch_up = "2w"
             [log]
             level = "debug"
             format = "json"
