@@ -354,7 +354,7 @@ class Connection:
 
     async def _or_closing(self, seconds: float) -> None:
         with contextlib.suppress(Interrupted):
-            await unless(self._closing, _slept(self._clock, seconds))
+            await unless(self._closing, self._clock.sleep(seconds))
 
     def _tell(self, event: Event) -> None:
         try:
@@ -396,7 +396,3 @@ async def _pong(_request: IqRequest) -> None:
 
 async def _until(done: asyncio.Future[None]) -> None:
     await asyncio.shield(done)
-
-
-async def _slept(clock: Clock, seconds: float) -> None:
-    await clock.sleep(seconds)
