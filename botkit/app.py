@@ -22,8 +22,6 @@ from botkit.model.events import (
     BotStarted,
     BotStopping,
     Event,
-    PrivateMessage,
-    RoomMessage,
     RoomStateChanged,
     StreamEstablished,
     StreamLost,
@@ -42,6 +40,9 @@ from botkit.session.link import XmppLink
 from botkit.storage.sqlite import SqliteStorage
 
 Progress = Callable[[CatchUpProgress | CatchUpResult], None]
+
+_CATCH_UP_AGAIN = 30.0
+"""Seconds until an archive that did not answer to the end is asked again, while we are in the room."""
 
 _DRAIN_SHARE = 0.5
 """Of the time for shutting down, how much handlers get to finish; the rest is for rooms, store and stream."""
@@ -153,15 +154,15 @@ class App:
             return
         if not self._going_down:
             self.dispatcher.dispatch(event)
-        if isinstance(event, RoomMessage | PrivateMessage):
-            for other in event.also:
+            for other in getattr(event, "also", ()):
                 self.dispatcher.dispatch(other)
-        elif isinstance(event, RoomStateChanged):
+        if isinstance(event, RoomStateChanged):
             self._on_room(event)
         elif isinstance(event, StreamEstablished):
             self._connected = True
             self._beat_now.set()
             self._log.info("connected", address=str(event.address), resumed=event.resumed)
+            self._begin()
         elif isinstance(event, StreamLost):
             self._connected = False
             self._beat_now.set()
@@ -176,6 +177,10 @@ class App:
         tell(f"room {event.state.value}", room=str(event.room), **shown)
         if event.state is RoomState.JOINED and self.config.catches_up(event.room):
             self._spawn(self._catch_up(event.room), f"catch-up of {event.room}")
+        self._begin()
+
+    def _begin(self) -> None:
+        """Tell handlers that the bot has started, once every room has answered for the first time."""
         settled = (RoomState.JOINED, RoomState.REFUSED, RoomState.WAITING)
         if not self._started and all(room.state in settled for room in self.link.rooms()):
             self._started = True
@@ -186,13 +191,23 @@ class App:
         if info is not None and not info.archive:
             self._log.info("no history to catch up: the room keeps no archive", room=str(room))
             return
-        result = await self.history.catch_up(room, on_event=self._caught_up, progress=self._progress)
+        while True:
+            result = await self.history.catch_up(room, on_event=self._caught_up, progress=self._progress)
+            self._tell_catch_up(result)
+            if result.status is not CatchUpStatus.INTERRUPTED:
+                return
+            await self._clock.sleep(_CATCH_UP_AGAIN)
+            info = self.link.room(room)
+            if info is None or info.state is not RoomState.JOINED or self.history.caught_up(room):
+                return  # the next time that we come in begins another
+
+    def _tell_catch_up(self, result: CatchUpResult) -> None:
         if self._progress is not None:
             self._progress(result)
         tell = self._log.info if result.status is CatchUpStatus.CAUGHT_UP else self._log.warning
         shown = {"gap": f"{result.gap[0]:%F %T} to {result.gap[1]:%F %T} UTC"} if result.gap else {}
         shown |= {"reason": result.reason} if result.reason else {}
-        tell(f"history {result.status.value}", room=str(room), read=result.read, new=result.new, **shown)
+        tell(f"history {result.status.value}", room=str(result.room), read=result.read, new=result.new, **shown)
 
     async def _caught_up(self, event: Event) -> None:
         # Awaited: a page is written down as read only after its messages were handled, so that a crash in between

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Se
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from botkit.errors import LinkClosed
 from botkit.model.address import Address
 from botkit.model.events import (
     DirectMessage,
@@ -185,7 +186,10 @@ class Dispatcher:
         self._lanes.put(key.bare if peer else key, (event, entry, line), peer=peer)  # type: ignore[union-attr]
 
     async def handle(self, event: Event) -> None:
-        """Like ``dispatch``, but returns once the handlers are done; for what must not be forgotten before."""
+        """Like ``dispatch``, but returns once the handlers are done; for what must not be forgotten before.
+
+        Raises ``LinkClosed`` where it was not handled because the bot goes down.
+        """
         kind = type(event)
         entry = self._entries.get(kind)
         if entry is None:
@@ -197,7 +201,10 @@ class Dispatcher:
         async def work() -> None:
             await self._run((event, entry, None))
 
-        await self._in_lane(key, work)
+        try:
+            await self._in_lane(key, work)
+        except CommandError:
+            raise LinkClosed("the bot goes down") from None
 
     async def drain(self, seconds: float) -> int:
         """Take nothing more and let the handlers finish, for ``seconds`` at most. Returns how many were left undone."""

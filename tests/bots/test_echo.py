@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bots import dice, echo
 from botkit.testing.tester import RoomTester
+from bots import dice, echo
 
 
 async def test_echo_says_a_text_again() -> None:
