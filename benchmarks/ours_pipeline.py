@@ -1,133 +1,96 @@
-"""botkit's whole receive path: link, dedupe, SQLite log in batches, dispatcher, handler; with the keeper or without.
+"""botkit's whole receive path, as ``botkit run`` has it: an ``App`` from a config file; with the keeper or without.
 
-The parts are those that the app wires, in its order: what the link emits is remembered by ``History``, which drops
-what was seen before, and goes to the dispatcher, whose modules are the counting bot and, for ``botkit-keeper``,
-``bots.keeper`` before it.
+Its modules are the counting bot and, for ``botkit-keeper``, ``bots.keeper`` before it, with rules that look at every
+message and find nothing. Everything else is as the config leaves it: each message is stored, each may be a command.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import AsyncExitStack
+import json
 from pathlib import Path
 
-import structlog
 import uvloop
 
-from benchmarks import counting_bot
 from benchmarks.child import Control
 from benchmarks.receiver import Orders
-from botkit.clock import SystemClock
+from botkit import logs
+from botkit.app import App
+from botkit.loading import load
 from botkit.model.address import Address
-from botkit.model.events import Event, RoomStateChanged, StreamEstablished
-from botkit.model.rooms import RoomSettings, RoomState
-from botkit.routing.context import ModuleStorage
-from botkit.routing.dispatch import Dispatcher
-from botkit.routing.router import Router
-from botkit.services.history import History
-from botkit.session.connection import ConnectionSettings
-from botkit.session.link import XmppLink
-from botkit.storage.sqlite import SqliteStorage
+from botkit.routing.middleware import add_event_fields
 
-_RULES = {
-    "dry_run": True,
-    "words": ["viagra", "casino*", "free money", "crypto giveaway", "buy followers"],
-    "deny_links": ["spam.example", "phish.example"],
-    "allow_links": ["example.org", "example.com", "example.net"],
-    # Talkers say in a second what people say in an hour; the rules are to look at all and find nothing.
-    "flood_messages": 60,
-    "flood_seconds": 0.001,
-    "duplicate_times": 60,
-}
+_CONFIG = """\
+[account]
+jid = {jid}
+password = {{ file = "password" }}
+host = {host}
+port = {port}
+tls = "direct"
+ca_file = {ca_file}
 
+[[rooms]]
+jid = {room}
+nick = {nick}
 
-class _Runtime:
-    """A module as the dispatcher needs it, active in every room."""
+[storage]
+path = "botkit.db"
 
-    def __init__(self, router: Router, config: object, storage: ModuleStorage) -> None:
-        self.name = router.name
-        self.router = router
-        self.storage = storage
-        self._config = config
+[log]
+level = "warning"
 
-    def settings_for(self, _room: Address | None) -> object:
-        return self._config
-
-    def active_in(self, _room: Address | None) -> bool:
-        return True
+{keeper}
+[modules.counting]
+use = "benchmarks.counting_bot"
+"""
+# Talkers say in a second what people say in an hour; the rules are to look at all and find nothing.
+_KEEPER = """\
+[modules.keeper]
+use = "bots.keeper"
+dry_run = true
+words = ["viagra", "casino*", "free money", "crypto giveaway", "buy followers"]
+deny_links = ["spam.example", "phish.example"]
+allow_links = ["example.org", "example.com", "example.net"]
+flood_messages = 60
+flood_seconds = 0.001
+duplicate_times = 60
+"""
 
 
 def run(orders: Orders, control: Control) -> None:
     """Join the room and count until told to stop."""
-    uvloop.run(_main(orders, control))
+    loaded = load(_config(orders))
+    logs.configure(loaded.config.log.level, loaded.config.log.format, processors=(add_event_fields,))
+    uvloop.run(_main(App(loaded), orders, control))
 
 
-async def _main(orders: Orders, control: Control) -> None:
-    connected, joined, stopped = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    clock = SystemClock()
-    log = structlog.get_logger()
-    path = Path(orders.folder) / "botkit.db"
-    async with AsyncExitStack() as stack:
-        storage = await stack.enter_async_context(SqliteStorage.open(path, Address.parse(orders.jid)))
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-
-        def spawn(work: Awaitable[None], name: str) -> None:
-            group.create_task(_awaited(work), name=name)
-
-        def emit(event: Event) -> None:
-            if history.remember(event):
-                dispatcher.dispatch(event)
-            if isinstance(event, StreamEstablished):
-                connected.set()
-            elif isinstance(event, RoomStateChanged) and event.state is RoomState.JOINED:
-                joined.set()
-
-        link = XmppLink(_settings(orders), emit=emit, clock=clock, spawn=spawn)
-        history = History(storage.log, link, clock)
-        modules = [_Runtime(*each, ModuleStorage(storage.values, each[0].name)) for each in _modules(orders)]
-        dispatcher = Dispatcher(modules, link=link, clock=clock, log=log, spawn=spawn, history=storage.log)
-        spawn(link.run(), "link")
-        writing = group.create_task(history.run(), name="history")
+async def _main(app: App, orders: Orders, control: Control) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(app.run())
         async with asyncio.timeout(20):
-            await connected.wait()
+            # Caught up, the cursor moves with every message, as it does in a bot that runs.
             room = Address.parse(orders.room)
-            await link.join(RoomSettings(address=room, nick=orders.account))
-            await joined.wait()
-            # From here on the cursor moves with every message, as it does in a bot that runs.
-            await history.catch_up(room, on_event=dispatcher.dispatch)
+            while not (hasattr(app, "history") and app.history.caught_up(room)):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
         loop = asyncio.get_running_loop()
-        control.ready(lambda: loop.call_soon_threadsafe(stopped.set))
-        await stopped.wait()
-        await link.close()
-        await dispatcher.drain(5)
-        await history.flush()
-        writing.cancel()
+        control.ready(lambda: loop.call_soon_threadsafe(app.stop))
 
 
-def _settings(orders: Orders) -> ConnectionSettings:
-    return ConnectionSettings(
-        address=Address.parse(orders.jid),
-        password=lambda: orders.password,
-        host=orders.host,
-        port=orders.port,
-        tls="direct",
-        ca_file=Path(orders.ca_file),
+def _config(orders: Orders) -> Path:
+    folder = Path(orders.folder)
+    (folder / "password").write_text(orders.password)
+    (folder / "password").chmod(0o600)
+    values = {
+        "jid": orders.jid,
+        "host": orders.host,
+        "ca_file": orders.ca_file,
+        "room": orders.room,
+        "nick": orders.account,
+    }
+    keeper = _KEEPER if orders.name == "botkit-keeper" else ""
+    path = folder / "bot.toml"
+    # Strings in JSON without what TOML has no word for are strings in TOML.
+    path.write_text(
+        _CONFIG.format(**{key: json.dumps(value) for key, value in values.items()}, port=orders.port, keeper=keeper)
     )
-
-
-def _modules(orders: Orders) -> list[tuple[Router, object]]:
-    modules: list[tuple[Router, object]] = [(counting_bot.router, None)]
-    if orders.name == "botkit-keeper":
-        modules.insert(0, _keeper())
-    return modules
-
-
-def _keeper() -> tuple[Router, object]:
-    from bots import keeper, keeper_settings
-
-    return keeper.router, keeper_settings.KeeperConfig.model_validate(_RULES)
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
+    return path
