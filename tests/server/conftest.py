@@ -18,7 +18,10 @@ from botkit.testing.prosody import (
     ProsodyUnavailable,
     find_or_fetch,
 )
+from tests.server.bots import start_app, start_bot, start_link
 from tests.server.clients import Client
+
+__all__ = ["start_app", "start_bot", "start_link"]  # fixtures that live in a file of their own
 
 _BOTH = ",".join(generation.value for generation in Generation)
 _GENERATIONS = pytest.StashKey[list[Generation]]()
