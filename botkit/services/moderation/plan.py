@@ -12,6 +12,8 @@ from botkit.services.moderation.ladder import Ladder, Measure
 from botkit.services.moderation.rules import Finding
 from botkit.services.moderation.statement import Statement
 
+_NO_RIGHT = "the bot is no "  # begins each note that tells of a right that we lack
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -58,6 +60,11 @@ class Plan:
     actions: tuple[Action, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def missing(self) -> str | None:
+        """The first note that tells of a right that the bot lacks here; None if it had all that it needed."""
+        return next((note for note in self.notes if note.startswith(_NO_RIGHT)), None)
+
 
 def make_plan(
     verdict: Verdict, ladder: Ladder, target: Target, room: RoomInfo, *, warn: bool = True, subject: str | None = None
@@ -80,7 +87,7 @@ def make_plan(
     if actions and (done is None or done < Measure.RETRACT):
         done = Measure.RETRACT
     if warn and target.present is not None and not against:
-        actions.append(_warning(target.present, verdict))
+        actions.append(_warning(target.present, verdict, gone=bool(actions)))
         done = done or Measure.WARN
     return Plan(verdict=verdict, measure=done, actions=(*actions, *against), notes=tuple(notes))
 
@@ -95,7 +102,7 @@ def _retractions(verdict: Verdict, target: Target, room: RoomInfo, notes: list[s
     elif room.moderation is None:
         notes.append("this room has no message moderation (XEP-0425): nothing can be retracted here")
     elif me is None or (me.role is not Role.MODERATOR and me.affiliation < Affiliation.ADMIN):
-        notes.append("the bot is no moderator here: it cannot retract")
+        notes.append(f"{_NO_RIGHT}moderator here: it cannot retract")
     else:
         ids = dict.fromkeys((said.archive_id, *target.versions))
         return [Moderate(room=said.room, archive_id=one, reason=verdict.reason) for one in ids]
@@ -118,7 +125,7 @@ def _against(
         measure = ladder.above(measure) or Measure.RETRACT
     if measure is Measure.BAN:
         if me is None or me.affiliation < Affiliation.ADMIN:
-            notes.append("the bot is no admin here: it cannot ban")
+            notes.append(f"{_NO_RIGHT}admin here: it cannot ban")
         elif target.real is None:
             notes.append("the real JID is not known: cannot ban")
         else:
@@ -130,14 +137,14 @@ def _against(
     if target.present is None:
         notes.append(f"is not in the room any more: no {measure.word}")
     elif me is None or me.role is not Role.MODERATOR:
-        notes.append(f"the bot is no moderator here: no {measure.word}")
+        notes.append(f"{_NO_RIGHT}moderator here: no {measure.word}")
     else:
         role = Role.VISITOR if measure is Measure.DEVOICE else Role.NONE
         return measure, [SetRole(room=room.address, nick=target.present.nick, role=role, reason=reason)]
     return None, []
 
 
-def _warning(present: Occupant, verdict: Verdict) -> Action:
-    gone = "was taken away" if verdict.measure is not None and verdict.measure >= Measure.RETRACT else "is not wanted"
-    text = f"Your message in {present.room} {gone}: {verdict.reason}. Please stop; more of it has consequences."
+def _warning(present: Occupant, verdict: Verdict, *, gone: bool) -> Action:
+    fate = "was taken away" if gone else "is not wanted"
+    text = f"Your message in {present.room} {fate}: {verdict.reason}. Please stop; more of it has consequences."
     return SendMessage(to=present.address, body=text, groupchat=False, private=True, unstyled=True)

@@ -50,6 +50,7 @@ class Warden:
         self.memory = memory or Memory()
         self._counts: dict[Address, Counter[Measure]] = {}
         self._refused: set[tuple[Address, type[Action]]] = set()
+        self._missing: set[tuple[Address, str]] = set()  # lacking rights that were told
         self._breakers: dict[tuple[Address, str], Breaker] = {}
         self._subjects: dict[Address, str] = {}  # of rooms that we are in: as many as the config has
         self._lists: Standings | None = None
@@ -57,6 +58,7 @@ class Warden:
     def rights_changed(self, room: Address) -> None:
         """What the bot may do in ``room`` is to be tried anew."""
         self._refused = {(where, kind) for where, kind in self._refused if where != room}
+        self._missing = {(where, note) for where, note in self._missing if where != room}
 
     def counts(self, room: Address) -> Counter[Measure]:
         """How often each measure was taken in ``room`` (or would have been) since the start."""
@@ -129,6 +131,7 @@ class Warden:
         done = plan.measure.word if plan.measure is not None else "nothing"
         told = "would have acted (dry run)" if self.policy.dry_run else "acting"
         log.info(told, measure=done, asked=verdict.measure.word, notes=list(plan.notes))
+        self._tell_missing(plan, room.address, log)
         if plan.measure is not None:
             self._counts.setdefault(said.room, Counter())[plan.measure] += 1
         if not self.policy.dry_run:
@@ -149,6 +152,13 @@ class Warden:
         warn = said.live and self._due(person, now)
         plan = make_plan(verdict, self.policy.ladder, target, room, warn=warn, subject=subject)
         return self._within_limits(self._not_twice(plan, person, now), said.room, now, log)
+
+    def _tell_missing(self, plan: Plan, room: Address, log: Logger) -> None:
+        """Once for each room and right, until the rights change: spam must not fill the log with it."""
+        missing = plan.missing
+        if missing is not None and (room, missing) not in self._missing:
+            self._missing.add((room, missing))
+            log.warning("the bot's rights do not reach: make it an admin of the room", missing=missing)
 
     async def _perform(self, action: Action, author: Occupant, link: Link, log: Logger) -> None:
         room = author.room
