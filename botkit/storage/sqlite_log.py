@@ -91,21 +91,22 @@ class SqliteLog:
         return await self._connections.write(self._expire, micros(before))
 
     def _expire(self, connection: sqlite3.Connection, before: int) -> int:
-        ours = "room IN (SELECT id FROM room WHERE account = ?2)"
+        ours = "room IN (SELECT id FROM room WHERE account = :account)"
+        values = {"before": before, "account": self._account}
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Versions between the first and the last are originals, too.
             connection.execute(
                 f"UPDATE message AS m SET body = '' WHERE {ours} AND corrects IS NOT NULL AND body <> '' AND EXISTS"
-                " (SELECT 1 FROM message root WHERE root.number = m.corrects AND root.corrected < ?1) AND EXISTS"
+                " (SELECT 1 FROM message root WHERE root.number = m.corrects AND root.corrected < :before) AND EXISTS"
                 " (SELECT 1 FROM message later WHERE later.corrects = m.corrects"
                 " AND (later.at, later.number) > (m.at, m.number))",
-                (before, self._account),
+                values,
             )
-            old = "max(coalesce(corrected, 0), coalesce(retracted, 0)) < ?1"
+            old = "max(coalesce(corrected, 0), coalesce(retracted, 0)) < :before"
             forget = f"UPDATE message SET original = NULL WHERE {ours} AND original IS NOT NULL AND {old}"
-            connection.execute(f"{forget} AND corrects IS NOT NULL", (before, self._account))
-            count = connection.execute(f"{forget} AND corrects IS NULL", (before, self._account)).rowcount
+            connection.execute(f"{forget} AND corrects IS NOT NULL", values)
+            count = connection.execute(f"{forget} AND corrects IS NULL", values).rowcount
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

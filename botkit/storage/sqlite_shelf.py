@@ -162,7 +162,7 @@ class SqliteShelf:
         """Make a row and its own corrections corrections of ``target``."""
         self._index()
         self._connection.execute(
-            "UPDATE message SET corrects = ?1 WHERE number = ?2 OR corrects = ?2", (target, number)
+            "UPDATE message SET corrects = ? WHERE number = ? OR corrects = ?", (target, number, number)
         )
 
     def show(self, number: int, body: str, original: str | None, corrected: datetime | None) -> None:
@@ -197,9 +197,9 @@ class SqliteShelf:
             (room, change.target, micros(change.at), change.by_room, change.nick, change.identity, change.reason),
         )
         self._connection.execute(
-            "DELETE FROM pending_retraction WHERE room = ?1 AND by_room = ?2 AND number <= (SELECT number"
-            " FROM pending_retraction WHERE room = ?1 AND by_room = ?2 ORDER BY number DESC LIMIT 1 OFFSET ?3)",
-            (room, change.by_room, PENDING_LIMIT),
+            "DELETE FROM pending_retraction WHERE room = ? AND by_room = ? AND number <= (SELECT number"
+            " FROM pending_retraction WHERE room = ? AND by_room = ? ORDER BY number DESC LIMIT 1 OFFSET ?)",
+            (room, change.by_room, room, change.by_room, PENDING_LIMIT),
         )
         self._waiting.add((room, change.target))
 
