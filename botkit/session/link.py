@@ -80,7 +80,8 @@ class XmppLink:
     # --- in ---------------------------------------------------------------------------------------------------
 
     def _on_stanza(self, element: Element) -> None:
-        event = decode_stanza(element, received=self._clock.now(), known=self._rooms, replaying=self._rooms.replaying)
+        replaying = self._rooms.is_replaying(element.get("from"))
+        event = decode_stanza(element, received=self._clock.now(), known=self._rooms, replaying=replaying)
         if event is None:
             return
         raw = _RAW.get(type(event))

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from botkit.errors import BadAddress, BotkitError, LinkError, StanzaError
+from botkit.errors import BotkitError, LinkError, StanzaError
 from botkit.model.address import Address
 from botkit.model.events import (
     ErrorReceived,
@@ -27,58 +27,20 @@ from botkit.model.rooms import OCCUPANT_ID_0, Occupant, RoomInfo, RoomSettings, 
 from botkit.ports import Clock, Spawn
 from botkit.protocol import muc
 from botkit.session.connection import Connection
-from botkit.session.occupancy import Occupancy
+from botkit.session.room import Room
 from botkit.session.verdicts import Next, Verdict, of_departure, of_disco_error, of_join_error
 
 MUC = "http://jabber.org/protocol/muc"
 _CREATED = 201
 _CONFIGURATION_CODES = frozenset({104, 170, 171, 172, 173})
+_KEPT = frozenset({RoomState.ASKING, RoomState.JOINING, RoomState.JOINED, RoomState.LOST})
+_NOT_INSIDE = frozenset({"not-acceptable", "item-not-found"})
 _NICK_TRIES = 5
 _JOIN_TIMEOUT = 45.0
 _LEAVE_TIMEOUT = 3.0
 _BACKOFF_FIRST = 2.0
 _BACKOFF_CAP = 300.0
 _SETTLED = 60.0  # in a room for this long: the next loss starts from the first delay again
-
-
-class Room:
-    """One room that was asked for. ``nick`` is the one in use, which may differ from the one in the config."""
-
-    def __init__(self, settings: RoomSettings, now: datetime) -> None:
-        self.settings = settings
-        self.address = settings.address
-        self.nick = settings.nick
-        self.occupancy = Occupancy(settings.address)
-        self.state = RoomState.LEFT
-        self.reason: str | None = None
-        self.since = now
-        self.next_try: datetime | None = None
-        self.features: frozenset[str] = frozenset()
-        self.name: str | None = None
-        self.attempts = 0
-        self.answer: asyncio.Future[frozenset[int] | Verdict] | None = None  # to a join under way
-        self.lost: asyncio.Future[Verdict] | None = None  # set while we are in
-        self.gone: asyncio.Event = asyncio.Event()  # the room confirmed that we left
-        self.leaving = False
-
-    @property
-    def mine(self) -> Address:
-        """The occupant JID that we have, or are asking for."""
-        return self.address.with_resource(self.nick)
-
-    def info(self) -> RoomInfo:
-        """What is known now, frozen."""
-        return RoomInfo(
-            address=self.address,
-            state=self.state,
-            reason=self.reason,
-            since=self.since,
-            next_try=self.next_try,
-            features=self.features,
-            name=self.name,
-            me=self.occupancy.me,
-            occupants=len(self.occupancy.people),
-        )
 
 
 class Rooms:
@@ -120,10 +82,9 @@ class Rooms:
         found = self._rooms.get(room)
         return tuple(found.occupancy.people.values()) if found and found.occupancy.complete else ()
 
-    @property
-    def replaying(self) -> bool:
-        """True while some room may be sending its history; its subject ends that (XEP-0045 §7.2.15)."""
-        return bool(self._replaying)
+    def is_replaying(self, sender: str | None) -> bool:
+        """True while the room of ``sender`` may be sending its history; its subject ends that (XEP-0045 §7.2.15)."""
+        return bool(self._replaying) and Address.received(sender or "").bare in self._replaying
 
     def on_subject(self, event: SubjectChanged) -> None:
         """A room told its subject: from here on it speaks live."""
@@ -134,7 +95,7 @@ class Rooms:
     def join(self, settings: RoomSettings) -> None:
         """Begin to keep a room. Asked for again it is tried again at once, also one that had refused us."""
         room = self._rooms.get(settings.address)
-        if room is not None and room.state in (RoomState.ASKING, RoomState.JOINING, RoomState.JOINED):
+        if room is not None and not room.leaving and room.state in _KEPT:
             return
         if room is not None:
             room.leaving = True  # its task ends by itself
@@ -148,8 +109,9 @@ class Rooms:
         if room is None:
             return
         await self._depart(room, reason)
-        self._rooms.pop(address, None)
-        self._replaying.discard(address)
+        if self._rooms.get(address) is room:  # else it was asked for again meanwhile
+            del self._rooms[address]
+            self._replaying.discard(address)
 
     async def leave_all(self, reason: str | None = None) -> None:
         """Leave every room at once: the way down."""
@@ -160,14 +122,19 @@ class Rooms:
 
     async def _depart(self, room: Room, reason: str | None) -> None:
         room.leaving = True
-        if room.state is RoomState.JOINED:
-            try:
-                await self._connection.send(muc.leave_presence(room.mine, reason))
-                await asyncio.wait_for(room.gone.wait(), _LEAVE_TIMEOUT)
-            except (LinkError, TimeoutError):
-                pass  # the stream's end takes us out of the room as well (XEP-0045 §7.14)
-        self._enter_state(room, RoomState.LEFT, reason)
+        # While joining the room may have let us in already; a connection that is away may be resumed (XEP-0198 §5).
+        inside = room.state in (RoomState.JOINING, RoomState.JOINED, RoomState.LOST)
+        answered = inside and self._online.is_set()
+        room.gone.clear()
         self._settle(room, Verdict(Next.STOP, "left"))
+        try:
+            if inside:
+                await self._connection.send(muc.leave_presence(room.mine, reason))
+            if answered:
+                await asyncio.wait_for(room.gone.wait(), _LEAVE_TIMEOUT)
+        except (LinkError, TimeoutError):
+            pass  # the stream's end takes us out of the room as well (XEP-0045 §7.14)
+        self._enter_state(room, RoomState.LEFT, reason)
 
     # --- what the stream tells --------------------------------------------------------------------------------
 
@@ -207,13 +174,21 @@ class Rooms:
     def on_notice(self, event: RoomNotice) -> None:
         """The room's configuration changed: ask again what it can do (XEP-0045 §10.2.1)."""
         room = self._rooms.get(event.room)
-        if room is not None and room.state is RoomState.JOINED and event.codes & _CONFIGURATION_CODES:
+        if room is None or room.state is not RoomState.JOINED or not event.codes & _CONFIGURATION_CODES:
+            return
+        if room.asking_again:
+            room.changed_again = True
+        else:
+            room.asking_again = True
             self._spawn(self._ask_again(room), f"features of {room.address}")
 
     def on_error(self, event: ErrorReceived) -> None:
-        """A message of ours bounced. ``not-acceptable`` from the room means that we are not in it (XEP-0045 §7.4)."""
+        """A message of ours bounced. ``not-acceptable`` from the room means that we are not in it (XEP-0045 §7.4).
+
+        ``item-not-found``: there is no such room any more, as after a restart of the service.
+        """
         room = self._rooms.get(event.sender)
-        if room is not None and room.state is RoomState.JOINED and event.error.condition == "not-acceptable":
+        if room is not None and room.state is RoomState.JOINED and event.error.condition in _NOT_INSIDE:
             room.occupancy.clear()
             self._settle(room, Verdict(Next.RETRY, "the room does not know us any more"))
 
@@ -274,14 +249,14 @@ class Rooms:
         try:
             self._enter_state(room, RoomState.ASKING)
             verdict = await self._ask(room)
-            if verdict is None:
+            if verdict is None and not self._is_over(room):
                 self._enter_state(room, RoomState.JOINING)
                 verdict = await self._join(room)
         except LinkError as problem:
             verdict = Verdict(Next.RETRY, str(problem))
-        except BadAddress as problem:
-            verdict = Verdict(Next.STOP, f"the nick cannot be used: {problem}")
-        return verdict
+        except BotkitError as problem:  # a nick or password that cannot be sent
+            verdict = Verdict(Next.STOP, f"it cannot be joined as the config says: {problem}")
+        return verdict if not self._is_over(room) else Verdict(Next.STOP, "left")
 
     async def _ask(self, room: Room) -> Verdict | None:
         try:
@@ -329,7 +304,7 @@ class Rooms:
                 await self._ask(room)
             except StanzaError as error:
                 return Verdict(Next.RETRY, f"the new room could not be configured: {error}")
-        if room.occupancy.me is None:
+        if room.occupancy.me is None or self._is_over(room):
             return Verdict(Next.RETRY, "the room put us out again at once")
         room.lost = asyncio.get_running_loop().create_future()
         room.gone.clear()
@@ -359,9 +334,14 @@ class Rooms:
 
     async def _ask_again(self, room: Room) -> None:
         try:
-            await self._ask(room)
+            room.changed_again = True
+            while room.changed_again:
+                room.changed_again = False
+                await self._ask(room)
         except BotkitError:
-            return  # what was known stays; it is asked again with the next change
+            pass  # what was known stays; it is asked again with the next change
+        finally:
+            room.asking_again = False
 
     def _enter_state(
         self, room: Room, state: RoomState, reason: str | None = None, *, next_try: datetime | None = None
