@@ -43,8 +43,9 @@ class Command:
 
     @property
     def usage(self) -> str:
-        """``tempban <who> [span] [reason …]``."""
-        return " ".join((self.name, *(p.usage for p in self.parameters)))
+        """``tempban [--quiet] <who> [span] [reason …]``: in the order in which they are typed, so flags first."""
+        flags_first = sorted(self.parameters, key=lambda p: p.kind is not ParameterKind.FLAG)
+        return " ".join((self.name, *(p.usage for p in flags_first)))
 
     def value(self, parameter: Parameter, text: str, ctx: Context[Any]) -> Any:
         """What ``text``, as typed into one field, means for ``parameter``. Raises ``UsageError``."""

@@ -624,3 +624,15 @@ async def test_a_hand_written_ad_hoc_command_is_for_those_who_run_the_bot_unless
         assert await room.dispatcher.run_adhoc(loaded, boss, Form()) == Note("submitted")
         with pytest.raises(CommandError, match="those who run this bot"):
             await room.dispatcher.run_adhoc(loaded, Address.parse("eve@example.net/x"), None)
+
+
+async def test_usage_shows_flags_where_they_are_typed() -> None:
+    router = Router("m")
+
+    @router.command("put")
+    async def put(where: int, *, quietly: bool = False) -> str:
+        return f"{where} {quietly}"
+
+    async with RoomTester(router) as room:
+        await room.join("alice").says("!put here")
+        assert room.said == ['where "here": expected a whole number\nUsage: !put [--quietly] <where>']
