@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError
 from functools import lru_cache
+from threading import Lock
+from weakref import WeakValueDictionary
 
 from aioxmpp.structs import JID
 
 from botkit.errors import BadAddress
 
 
-@dataclass(frozen=True, slots=True)
 class Address:
-    """A JID, prepared (RFC 7622 in its RFC 6122 profile): ``local@domain/resource``.
+    """A JID, prepared (RFC 7622 in its RFC 6122 profile): ``local@domain/resource``. Immutable.
 
-    ``local`` and ``resource`` are None where absent. Equality is by the prepared parts, so
-    ``Address.parse("A@b") == Address.parse("a@b")``.
+    ``local`` and ``resource`` are None where absent; ``bare`` is this address without its resource. Equality is by
+    the prepared parts, so ``Address.parse("A@b") == Address.parse("a@b")``. There is one object for each address, so
+    that hashing and comparing, which happen some twenty times for each message, are the interpreter's own by identity.
     """
+
+    __slots__ = ("__weakref__", "_text", "bare", "domain", "local", "resource")
+    __match_args__ = ("local", "domain", "resource")
 
     local: str | None
     domain: str
-    resource: str | None = None
+    resource: str | None
+    bare: Address
+    _text: str
+
+    def __new__(cls, local: str | None, domain: str, resource: str | None = None) -> Address:
+        """The one object of these parts, which must be prepared already."""
+        parts = (local, domain, resource)
+        return _all.get(parts) or _made(parts)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __reduce__(self) -> tuple[type[Address], _Parts]:
+        return Address, (self.local, self.domain, self.resource)
+
+    def __repr__(self) -> str:
+        return f"Address(local={self.local!r}, domain={self.domain!r}, resource={self.resource!r})"
 
     @staticmethod
     def parse(text: str) -> Address:
@@ -40,11 +64,6 @@ class Address:
         return _received(text)
 
     @property
-    def bare(self) -> Address:
-        """This address without its resource."""
-        return self if self.resource is None else _bare(self)
-
-    @property
     def is_bare(self) -> bool:
         """True if there is no resource."""
         return self.resource is None
@@ -56,8 +75,28 @@ class Address:
         return _parse(f"{self.bare}/{resource}")
 
     def __str__(self) -> str:
-        text = self.domain if self.local is None else f"{self.local}@{self.domain}"
-        return text if self.resource is None else f"{text}/{self.resource}"
+        return self._text
+
+
+_Parts = tuple[str | None, str, str | None]
+_all: WeakValueDictionary[_Parts, Address] = WeakValueDictionary()
+_making = Lock()  # the database's threads make addresses, too
+
+
+def _made(parts: _Parts) -> Address:
+    local, domain, resource = parts
+    bare = None if resource is None else Address(local, domain)
+    with _making:
+        found = _all.get(parts)
+        if found is not None:
+            return found
+        made = object.__new__(Address)
+        text = domain if local is None else f"{local}@{domain}"
+        fields = {"local": local, "domain": domain, "resource": resource, "bare": bare or made}
+        for name, value in (*fields.items(), ("_text", text if resource is None else f"{text}/{resource}")):
+            object.__setattr__(made, name, value)
+        _all[parts] = made
+        return made
 
 
 @lru_cache(maxsize=65536)
@@ -81,8 +120,3 @@ def _received(text: str) -> Address:
         bare, slash, resource = text.partition("/")
         local, at, domain = bare.rpartition("@")
         return Address(local.lower() if at else None, domain.lower(), resource if slash else None)
-
-
-@lru_cache(maxsize=65536)
-def _bare(address: Address) -> Address:
-    return Address(address.local, address.domain)
