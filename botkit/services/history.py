@@ -43,7 +43,8 @@ _log = logging.getLogger(__name__)
 class HistoryOptions:
     """``first_catch_up`` is what to read of a room that was never read: None for nothing (from now on), a
     number of messages, or a time back from now. ``keep_originals`` is how long the first texts of
-    corrected and retracted messages are kept, None for ever. ``capacity`` bounds the changes that wait for
+    corrected and retracted messages are kept, None for ever. ``write_every``: seconds from a change to its
+    transaction; ``write_archived_every`` where the room's archive has it too. ``capacity`` bounds the changes that wait for
     the store, ``recent`` the archive ids remembered for each room against repetitions.
     """
 
@@ -51,6 +52,7 @@ class HistoryOptions:
     keep_originals: timedelta | None = timedelta(days=30)
     page_size: int = 100
     write_every: float = 0.1
+    write_archived_every: float = 1.0
     capacity: int = 10_000
     recent: int = 2048
 
@@ -120,17 +122,18 @@ class History:
         if archive_id is None:
             if isinstance(event, RoomMessage):
                 self.mark(state, _sender_key(event))
-            self._add(event)
+            self._add(event, room, None)
             return True
         if archive_id in state.recent:
             self.counters.repeated += 1
             return False
         self.mark(state, archive_id)
-        self._add(event)
+        cursor = Cursor(archive_id, event.at)
         if state.caught_up:
-            self.buffer.add((CursorMoved(room=room, archive_id=archive_id, at=event.at),))
+            self._add(event, room, cursor)
         else:
-            state.newest = Cursor(archive_id, event.at)
+            self._add(event, room, None)
+            state.newest = cursor
         return True
 
     def _replayed(self, event: Event) -> bool:
@@ -142,14 +145,15 @@ class History:
             self.counters.repeated += 1
             return False
         self.mark(state, key)
-        self._add(event)
+        self._add(event, event.room, None)
         return True
 
-    def _add(self, event: Event) -> None:
+    def _add(self, event: Event, room: Address, cursor: Cursor | None) -> None:
         changes = changes_of(event)
         if changes:
             self.counters.remembered += 1
-            self.buffer.add(changes)
+        if changes or cursor is not None:
+            self.buffer.add_live(changes, room, cursor)
 
     def mark(self, state: RoomHistory, key: str) -> None:
         """Note that this was seen; the oldest note beyond the bound goes."""
@@ -203,14 +207,14 @@ class History:
     # --- the store --------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Write what is remembered, every 100 ms or 256 changes, and let originals expire; until cancelled."""
+        """Write what is remembered, in batches as ``options`` say or 512 changes, and let originals expire; until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._write(), name="history writes")
             group.create_task(self._expire(), name="history expires originals")
 
     async def _write(self) -> None:
         while True:
-            await self.buffer.filled(self.options.write_every)
+            await self.buffer.filled(self.options.write_every, self.options.write_archived_every)
             await self.buffer.settle()
 
     async def _expire(self) -> None:

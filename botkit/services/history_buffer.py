@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from botkit.errors import StoreError
 from botkit.model.address import Address
-from botkit.model.archive import CursorMoved, LogChange, Said
+from botkit.model.archive import Cursor, CursorMoved, LogChange, Said
 from botkit.ports import Clock, MessageLog
 
 _log = logging.getLogger(__name__)
 
-BATCH = 256
+BATCH = 512
 _CHUNK = 2000
 _LONGEST_PAUSE = 30.0
 
@@ -57,17 +58,39 @@ class Buffer:
         self._on_pressure = on_pressure
         self._pressing = False
         self._changes: list[LogChange] = []
+        self._cursors: dict[Address, Cursor] = {}  # where live messages have brought rooms; goes behind all changes
         self._writing = asyncio.Lock()
         self._some = asyncio.Event()
+        self._soon = asyncio.Event()
         self._many = asyncio.Event()
 
     def add(self, changes: Iterable[LogChange]) -> None:
         """Put ``changes`` behind what waits already."""
-        self._changes.extend(changes)
+        if self._cursors:
+            self._changes += _moves(self._cursors)
+            self._cursors.clear()
+        self._changes += changes
+        self._added(soon=True)
+
+    def add_live(self, changes: list[LogChange], room: Address, cursor: Cursor | None) -> None:
+        """As ``add``, for what comes one by one. ``cursor``: the room's log is without a gap up to there.
+
+        What has an id in an archive may wait longer: while it is not written, the cursor is not either, and a new run
+        reads it again from the archive.
+        """
+        self._changes += changes
+        if cursor is not None:
+            self._cursors[room] = cursor
+        self._added(soon=cursor is None)
+
+    def _added(self, *, soon: bool) -> None:
         waiting = self._counters.waiting = len(self._changes)
-        if waiting:
+        if not self._some.is_set() and (waiting or self._cursors):
             self._some.set()
+        if soon:
+            self._soon.set()
         if waiting >= BATCH:
+            self._soon.set()
             self._many.set()
         if waiting >= self._capacity and not self._pressing:
             self._press(True)
@@ -77,18 +100,22 @@ class Buffer:
         if self._on_pressure is not None:
             self._on_pressure(pressing)
 
-    async def filled(self, longest: float) -> None:
-        """Wait until there is something, and then until there is a batch or ``longest`` seconds have passed."""
+    async def filled(self, soon: float, longest: float) -> None:
+        """Wait until there is something, and then for ``longest`` seconds; for ``soon`` once there is something that no
+        archive could tell again; or until there is a batch."""
         await self._some.wait()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(longest):
-                await self._many.wait()
-        except TimeoutError:
-            pass
+                await self._soon.wait()
+                async with asyncio.timeout(soon):
+                    await self._many.wait()
 
     async def flush(self) -> None:
         """Write all that waits now. Raises ``StoreError``; what was not written stays in its place."""
         async with self._writing:
+            if self._cursors:
+                self._changes += _moves(self._cursors)
+                self._cursors.clear()
             left = len(self._changes)
             while left > 0:
                 count = min(left, _CHUNK)
@@ -103,8 +130,9 @@ class Buffer:
         waiting = self._counters.waiting = len(self._changes)
         self._counters.written += count
         self._counters.batches += 1
-        if not waiting:
+        if not waiting and not self._cursors:
             self._some.clear()
+            self._soon.clear()
         if waiting < BATCH:
             self._many.clear()
         if self._pressing and waiting < self._capacity / 2:
@@ -124,6 +152,10 @@ class Buffer:
                 )  # fmt: skip
             await self._clock.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _moves(cursors: dict[Address, Cursor]) -> list[CursorMoved]:
+    return [CursorMoved(room=room, archive_id=cursor.archive_id, at=cursor.at) for room, cursor in cursors.items()]
 
 
 def _last_cursors(changes: list[LogChange]) -> list[LogChange]:

@@ -46,9 +46,9 @@ def _moderator(moderation: Moderation) -> str | None:
 
 
 def _message(event: RoomMessage, at: datetime, archive_id: ArchiveId | None) -> list[LogChange]:
-    retracts = any(isinstance(other, MessageRetracted | MessageModerated) for other in event.also)
-    also = [change for other in event.also for change in changes_of(other, at=at)]
     content = event.content
+    also = [change for other in event.also for change in changes_of(other, at=at)] if event.also else []
+    retracts = any(isinstance(other, MessageRetracted | MessageModerated) for other in event.also)
     if retracts and any(content.only_fallback_for(feature) for feature in _RETRACTION_FALLBACKS):
         return (
             also  # "/me retracted a message, but it's unsupported by your client": no client that knows better shows it
