@@ -60,7 +60,8 @@ def of_disco_error(error: StanzaError, *, create: bool) -> Verdict | None:
         return Verdict(Next.RETRY, f"the room's service cannot be asked: {error}")
     if error.condition in ("forbidden", "not-authorized", "not-allowed"):
         return None  # some services hide what a room is from outsiders; joining tells whether we may
-    return Verdict(Next.RETRY, f"the room's service does not say what the room is: {error}")
+    # a service that is away for a moment says the same as an account that is no room
+    return Verdict(Next.RETRY, f"nobody says that this is a room ({error}); if that stays so, check its JID")
 
 
 _DEPARTED: dict[Departure, Verdict] = {
