@@ -1,8 +1,9 @@
 """Bytes to elements: an incremental parser of one XML stream, with the limits that RFC 6120 §11 asks for.
 
-It is pyexpat with handlers of our own, not ``XMLPullParser``, because only so can a document type, a comment or a
-processing instruction end the stream *before* anything of it takes effect, and only so do limits not depend on
-how the bytes were cut into packets. Pure: no sockets, no aioxmpp.
+It is pyexpat, not ``XMLPullParser``, because only so can a document type, a comment or a processing instruction end the
+stream *before* anything of it takes effect, and only so is the size of a stanza known, however the bytes were cut into
+packets. Inside of a stanza expat calls ElementTree's builder directly, C to C; Python runs where a stanza begins and
+where an element ends, and looks closer only at a stanza that could be past a limit. Pure: no sockets, no aioxmpp.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import pyexpat
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.sax.saxutils import quoteattr
 
-_SEPARATOR: Final = "}"
+_SEPARATOR: Final = "\x01"
+"""Between namespace and name in expat's names. No XML may hold it; expat ends the stream over a namespace that does."""
 _WRITTEN_NAME: Final = re.compile(rb"<([^\s/>]+)")
 _END_TAG: Final = 4096
 """A limit is for what stands before the end tag, of which a part may have come already."""
@@ -67,14 +70,10 @@ FOOTER: Final = StreamFooter()
 StreamItem = Element | StreamHeader | StreamFooter
 
 
-class _Names(dict[str, str]):
-    """expat's ``uri}local`` to ElementTree's ``{uri}local``."""
-
-    def __missing__(self, name: str) -> str:
-        if len(self) >= _NAMES_KEPT:
-            self.clear()
-        clark = self[name] = f"{{{name}" if _SEPARATOR in name else name
-        return clark
+def _clark(name: str) -> str:
+    """expat's ``uri\x01local`` as ElementTree's ``{uri}local``."""
+    uri, separator, local = name.rpartition(_SEPARATOR)
+    return f"{{{uri}}}{local}" if separator else name
 
 
 class StreamParser:
@@ -86,18 +85,21 @@ class StreamParser:
         self._most_depth = limits.depth
         self._most_elements = limits.elements
         self._most_attributes = limits.attributes
-        self._names = _Names()
+        # What expat calls a name → what it gives to handlers. It adds names itself, as they are; ``_learn`` changes
+        # them to Clark names.
         self._interned: dict[str, str] = {}
+        self._learnt = 0
         self._distinct = 0
         self._prefixes: dict[str | None, str] = {}
         self._header: StreamHeader | None = None
         self._header_name = ""  # with its prefix, as written
         self._out: list[StreamItem] = []
-        self._text: list[str] = []
-        self._stack: list[Element] = []
-        self._current: Element | None = None
-        self._last: Element | None = None
-        self._elements = 0
+        builder = TreeBuilder()
+        self._root = builder.start("stream", {})
+        self._start, self._end, self._data = builder.start, builder.end, builder.data
+        self._stanza: Element | None = None  # that has begun
+        self._tags = self._equals = 0  # "<" and "=" in the bytes since a stanza began, or more
+        self._look_at = 0
         self._started_at = 0
         self._end_tag_at = -1
         self._fed = 0
@@ -113,30 +115,35 @@ class StreamParser:
         if self._header is None and (b"\0" in data or (not self._fed and data[:1] in (b"\xff", b"\xfe"))):
             # Else expat would guess UTF-16.
             raise StreamViolation("unsupported-encoding", "the stream is not UTF-8 (RFC 6120 §11.6)")
+        self._tags += data.count(b"<")
+        self._equals += data.count(b"=")
         try:
             self._expat.Parse(data, False)
         except pyexpat.ExpatError as problem:
             raise _violation(problem) from None
         base = self._fed
         self._fed += len(data)
-        if self._current is not None:
+        if self._stanza is not None:
             self._check_size(self._fed - _END_TAG)
-        elif self._header is not None:
-            self._text.clear()  # white space between stanzas (RFC 6120 §4.6.1)
-            if self._distinct + len(self._interned) > _NAMES_BEFORE_RENEWAL and self._is_clean_cut(data, base):
+            if self._tags >= self._look_at:
+                self._look_at = self._tags + self._tags // 4  # not at each packet: a stanza may come in a thousand
+                self._check_counts(self._stanza)
+        else:
+            self._tags = self._equals = self._look_at = 0
+            if self._header is None:
+                if self._fed > self._most_bytes:
+                    raise StreamViolation("policy-violation", "the stream header is too long")
+            elif self._distinct + len(self._interned) > _NAMES_BEFORE_RENEWAL and self._is_clean_cut(data, base):
                 self._renew()
-        elif self._fed > self._most_bytes:
-            raise StreamViolation("policy-violation", "the stream header is too long")
         if len(self._interned) > _NAMES_KEPT:
             self._distinct += len(self._interned)
             self._interned.clear()
+            self._learnt = 0
 
     @property
     def unfinished(self) -> str | None:
         """The tag (Clark name) of the stanza that has begun and not ended; None between stanzas."""
-        if self._current is None:
-            return None
-        return (self._stack[0] if self._stack else self._current).tag
+        return None if self._stanza is None else _clark(self._stanza.tag)
 
     # --- expat -------------------------------------------------------------------------------------------------
 
@@ -153,8 +160,7 @@ class StreamParser:
         expat.ProcessingInstructionHandler = _on_instruction
         expat.StartNamespaceDeclHandler = self._on_prefix
         expat.StartElementHandler = on_start
-        expat.EndElementHandler = self._on_end
-        expat.CharacterDataHandler = self._text.append
+        expat.EndElementHandler = self._on_footer
         return expat
 
     def _on_prefix(self, prefix: str | None, uri: str) -> None:
@@ -162,64 +168,64 @@ class StreamParser:
             self._prefixes[prefix] = uri or ""
 
     def _on_header(self, name: str, attributes: dict[str, str]) -> None:
-        names = self._names
         written = _WRITTEN_NAME.match(self._expat.GetInputContext() or b"")
         self._header_name = written.group(1).decode() if written else "stream:stream"
-        self._header = StreamHeader(names[name], {names[key]: value for key, value in attributes.items()})
-        self._expat.StartElementHandler = self._on_start
+        self._header = StreamHeader(_clark(name), {_clark(key): value for key, value in attributes.items()})
+        self._expat.StartElementHandler = self._on_stanza
         self._expat.StartNamespaceDeclHandler = None
         self._out.append(self._header)
 
-    def _on_start(self, name: str, attributes: dict[str, str]) -> None:
-        if attributes:
-            if len(attributes) > self._most_attributes:
-                raise StreamViolation("policy-violation", f"{len(attributes)} attributes in one element")
-            for key in attributes:
-                if _SEPARATOR in key:
-                    names = self._names
-                    attributes = {names[key]: value for key, value in attributes.items()}
-                    break
-        current = self._current
-        if current is None:
-            self._text.clear()
-            self._started_at = self._expat.CurrentByteIndex
-            self._elements = 1
-            self._current = Element(self._names[name], attributes)
-            return
-        if self._text:
-            self._take_text(current)
-        stack = self._stack
-        stack.append(current)
-        self._elements += 1
-        if len(stack) >= self._most_depth or self._elements > self._most_elements:
-            raise StreamViolation("policy-violation", "a stanza is nested too deep or has too many elements")
-        self._current = SubElement(current, self._names[name], attributes)
-        self._last = None
+    def _on_footer(self, _name: str) -> None:
+        self._out.append(FOOTER)
 
-    def _on_end(self, _name: str) -> None:
-        current = self._current
-        if current is None:
-            self._out.append(FOOTER)
+    def _on_stanza(self, name: str, attributes: dict[str, str]) -> None:
+        expat = self._expat
+        self._started_at = expat.CurrentByteIndex
+        self._stanza = self._start(name, attributes)
+        expat.StartElementHandler = self._start
+        expat.EndElementHandler = self._on_end
+        expat.CharacterDataHandler = self._data
+
+    def _on_end(self, name: str) -> None:
+        stanza = self._end(name)
+        if stanza is not self._stanza:
             return
-        if self._text:
-            self._take_text(current)
-        if self._stack:
-            self._last = current
-            self._current = self._stack.pop()
-            return
-        self._end_tag_at = self._expat.CurrentByteIndex
+        expat = self._expat
+        self._end_tag_at = expat.CurrentByteIndex
         self._check_size(self._end_tag_at)
-        self._current = self._last = None
-        self._out.append(current)
+        expat.StartElementHandler = self._on_stanza
+        expat.EndElementHandler = self._on_footer
+        expat.CharacterDataHandler = None  # white space between stanzas (RFC 6120 §4.6.1)
+        self._stanza = None
+        self._root.clear()
+        if len(self._interned) != self._learnt:
+            self._learn(stanza)
+        self._check_counts(stanza)
+        self._out.append(stanza)
 
-    def _take_text(self, current: Element) -> None:
-        parts = self._text
-        text = parts[0] if len(parts) == 1 else "".join(parts)
-        parts.clear()
-        if self._last is None:
-            current.text = text
-        else:
-            self._last.tail = text
+    def _learn(self, stanza: Element) -> None:
+        """A name was met for the first time: give Clark names to this stanza, and have expat give them to the next."""
+        for name in tuple(islice(self._interned, self._learnt, None)):
+            if name:  # the default prefix is kept there, too: as None
+                self._interned[name] = _clark(name)
+        self._learnt = len(self._interned)
+        for element in stanza.iter():
+            if _SEPARATOR in element.tag:
+                element.tag = _clark(element.tag)
+            if any(_SEPARATOR in key for key in element.keys()):  # noqa: SIM118  an Element is no dict
+                attributes = {_clark(key): value for key, value in element.items()}
+                element.attrib.clear()
+                element.attrib.update(attributes)
+
+    def _check_counts(self, stanza: Element) -> None:
+        if self._tags > min(self._most_depth, self._most_elements):
+            elements = sum(1 for _ in stanza.iter())
+            if elements > self._most_elements or (elements > self._most_depth and _depth(stanza) > self._most_depth):
+                raise StreamViolation("policy-violation", "a stanza is nested too deep or has too many elements")
+        if self._equals > self._most_attributes:
+            most = max(len(element.keys()) for element in stanza.iter())
+            if most > self._most_attributes:
+                raise StreamViolation("policy-violation", f"{most} attributes in one element")
 
     def _check_size(self, end: int) -> None:
         if end - self._started_at > self._most_bytes:
@@ -234,7 +240,7 @@ class StreamParser:
 
     def _renew(self) -> None:
         self._interned.clear()
-        self._distinct = 0
+        self._learnt = self._distinct = 0
         self._expat = self._make(self._on_renewed)
         self._expat.StartNamespaceDeclHandler = None
         spaces = "".join(
@@ -248,7 +254,15 @@ class StreamParser:
         self._fed = len(again)
 
     def _on_renewed(self, _name: str, _attributes: dict[str, str]) -> None:
-        self._expat.StartElementHandler = self._on_start
+        self._expat.StartElementHandler = self._on_stanza
+
+
+def _depth(stanza: Element) -> int:
+    depth, level = 0, [stanza]
+    while level:
+        depth += 1
+        level = [child for element in level for child in element]
+    return depth
 
 
 def _violation(problem: pyexpat.ExpatError) -> StreamViolation:
