@@ -23,14 +23,14 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
-import click
 import pytest
 import typer
 
@@ -166,11 +166,9 @@ class Page:
 @contextmanager
 def capture() -> Iterator[list[str]]:
     """What is printed meanwhile, as a list with one text in the end."""
-    import contextlib
-    import io
-
-    out, found = io.StringIO(), list[str]()
-    with contextlib.redirect_stdout(out):
+    out = StringIO()
+    found: list[str] = []
+    with redirect_stdout(out):
         yield found
     found.append(out.getvalue())
 
@@ -185,7 +183,7 @@ def commands_of(block: Block) -> Iterator[tuple[list[str], list[str] | None]]:
     starts = [number for number, line in enumerate(joined) if line.startswith("$ ")]
     assert starts[:1] == [0], "a console block begins with `$ `"
     for start, end in zip(starts, [*starts[1:], len(joined)], strict=True):
-        output = [line for line in joined[start + 1 : end]]
+        output = joined[start + 1 : end]
         for words in _split(joined[start][2:]):
             yield words, output or None
 
@@ -212,10 +210,9 @@ def _split(line: str) -> Iterator[list[str]]:
 def known_to_botkit(arguments: list[str]) -> None:
     """Check a command line of botkit: the subcommand, its options, and that the arguments suffice."""
     group = typer.main.get_command(app)
-    assert isinstance(group, click.Group) or hasattr(group, "commands")
     if arguments in ([], ["--help"]):
         return
-    command = group.commands.get(arguments[0])
+    command = getattr(group, "commands", {}).get(arguments[0])
     assert command is not None, f"botkit has no command {arguments[0]}"
     if "--help" not in arguments:
         command.make_context(arguments[0], arguments[1:])
