@@ -27,8 +27,8 @@ _SMALL_TALK = (
 async def greet(stage: Stage) -> None:
     """The bot joins, people come in."""
     await stage.bot.start()
-    await stage.eyes.until(lambda: stage.eyes.roles.get(NICK) == "moderator", "the bot joins", 20)
-    await stage.until_logged("history caught up", 0)
+    await stage.until_logged("history caught up", 0, 20)
+    await stage.eyes.until(lambda: stage.eyes.roles.get(NICK) == "moderator", "the bot joins")
     for name in ("bob", "carol", "mallory", "trudy", "oscar"):
         await stage.enter(name)
     await stage.say("alice", "Welcome, everybody!")

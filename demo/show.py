@@ -103,7 +103,8 @@ async def _perform(stage: Stage, began: float) -> None:
     """Scene after scene; one that fails is told, and the next one has its turn."""
     try:
         async with asyncio.timeout(LONGEST - (time.monotonic() - began)):
-            await _scene(stage, "People come in", scenes.greet)
+            if not await _scene(stage, "People come in", scenes.greet):
+                return  # without the bot there is nothing to see
             await _scene(stage, "They ask the bot", scenes.questions)
             await _scene(stage, "Spam, and what comes of it", scenes.spam)
             await _scene(stage, "A moderator uses forms, from an ordinary client", scenes.forms)
@@ -121,13 +122,15 @@ async def _perform(stage: Stage, began: float) -> None:
         stage.screen.trouble(f"not done within {LONGEST:g} s; ended")
 
 
-async def _scene(stage: Stage, title: str, scene: scenes.Scene) -> None:
+async def _scene(stage: Stage, title: str, scene: scenes.Scene) -> bool:
     stage.screen.scene(title)
     try:
         await scene(stage)
+        return True
     except Exception as problem:  # the boundary: one scene that fails leaves the others to be seen
         stage.ledger.fail(_PROVES[scene], f"{type(problem).__name__}: {problem}"[:300])
         stage.screen.trouble(f"{type(problem).__name__}: {problem}"[:300])
+        return False
 
 
 _PROVES: dict[scenes.Scene, str] = {
@@ -143,8 +146,10 @@ _PROVES: dict[scenes.Scene, str] = {
 
 async def _go_on(stage: Stage, server: Prosody, passwords: dict[str, str]) -> None:
     """Leave everything running and say how to join. Ends by being cancelled."""
+    stage.screen.scene("It stays")
+    mark = len(stage.narrator.log)
     await stage.bot.start()
-    await stage.eyes.until(lambda: stage.eyes.roles.get("keeper") == "moderator", "the bot is back", 20)
+    await stage.until_logged("history caught up", mark, 20)
     facts = {
         "server": f"{server.host} port {server.port} (STARTTLS), port {server.tls_port} (direct TLS)",
         "CA to trust": str(server.ca_file),

@@ -95,9 +95,11 @@ class Stage:
         return answers()[0]
 
     async def until_logged(self, event: str, since: int, seconds: float = 15.0) -> dict[str, object]:
-        """Wait for a line of the bot's log."""
+        """Wait for a line of the bot's log. Raises ``TimeoutError``, and ``RuntimeError`` if the bot has ended."""
         deadline = time.monotonic() + seconds
         while not (found := self.narrator.logged(event, since)):
+            if self.bot.pid is None:
+                raise RuntimeError("the bot has ended")
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the bot's log has no “{event}” within {seconds:g} s")
             await asyncio.sleep(0.02)
