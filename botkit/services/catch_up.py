@@ -25,6 +25,10 @@ _log = logging.getLogger(__name__)
 SLACK = timedelta(minutes=10)
 """How far before the cursor's time to read where its id has expired: clocks differ; ids keep doubles out."""
 
+SKEW = timedelta(minutes=1)
+"""How much later than the archive says a message is noted, where that keeps it behind the one that it follows."""
+
+_STAMPS = timedelta(seconds=1)  # how exact Prosody 0.12 stamps what is archived
 _TRIES = 3
 _FIRST_LIMIT = 5000
 
@@ -102,6 +106,8 @@ class CatchUp:
         self._gap: tuple[datetime, datetime] | None = None
         self._read = self._new = self._pages = 0
         self._first = False
+        self._floor: datetime | None = None  # when the row before was said, as the log has it
+        self._before: ArchiveId | None = None  # the row before, where the log had it already
 
     async def run(self) -> CatchUpResult:
         """Do it. Raises nothing but what cancels it."""
@@ -152,13 +158,17 @@ class CatchUp:
         after: ArchiveId | None = cursor.archive_id
         start: datetime | None = None
         expired: ArchiveId | None = None
+        self._floor, self._before = cursor.at, cursor.archive_id
         while True:
             try:
                 page = await self._page(ArchiveQuery(archive=self._room, after=after, start=start))
+                if not page.rows and after == cursor.archive_id and not await self._is_newest(after):
+                    raise ItemNotFound("item-not-found", "cancel", "the archive does not know the last message we have")
             except ItemNotFound:
                 if after is None or after == expired:
                     raise  # not the id but the archive is not there, or it refuses ids that it gave a moment ago
                 expired = after
+                self._floor = self._before = None
                 known = self._last or cursor
                 after, start = None, self._from(known)
                 page = await self._page(ArchiveQuery(archive=self._room, start=start))
@@ -170,6 +180,16 @@ class CatchUp:
                 return
             after = last
 
+    async def _is_newest(self, after: ArchiveId) -> bool:
+        """Whether nothing came after ``after``, as an empty page says.
+
+        Prosody 13.0.1 gives one for an id that it does not have, too (internal storage), where XEP-0059 §2.3
+        wants item-not-found. The archive's last message tells which of both it is.
+        """
+        page = await self._page(ArchiveQuery(archive=self._room, before=ArchiveId(""), page_size=1))
+        last = _last_id(page)
+        return last is not None and (last == after or last in self._state.recent or bool(await self._known(page)))
+
     def _from(self, cursor: Cursor) -> datetime | None:
         # A time in the future was written by a clock that was wrong: read all; ids keep doubles out.
         return None if cursor.at > self._history.clock.now() else cursor.at - SLACK
@@ -179,7 +199,8 @@ class CatchUp:
         if await self._known(page):
             return
         oldest = page.rows[0].at if page.rows else self._history.clock.now()
-        if oldest > cursor.at:
+        if oldest > cursor.at - _STAMPS:
+            oldest = max(oldest, cursor.at)
             self._gap = (cursor.at, oldest)
             _log.warning(
                 "the archive of %s has forgotten the last message that we know; what was said there from %s to %s"
@@ -266,10 +287,10 @@ class CatchUp:
             if row.event is None:
                 continue
             event = _as_archived(row, row.event)
-            # All rows are written: what came live may still wait in the queue, and the log leaves doubles out.
-            changes += changes_of(event, at=row.at, archive_id=row.archive_id)
             # A tombstone has the id of the message that was, which was no reason to have seen its end.
             seen = row.archive_id in known or row.archive_id in self._state.recent
+            # All rows are written: what came live may still wait in the queue, and the log leaves doubles out.
+            changes += changes_of(event, at=await self._in_order(row, seen=seen), archive_id=row.archive_id)
             self._history.mark(self._state, row.archive_id)
             if not seen or isinstance(event, TombstoneSeen):
                 self._new += 1
@@ -281,6 +302,24 @@ class CatchUp:
             self._progress(
                 CatchUpProgress(room=self._room, read=self._read, new=self._new, since=self._since, at=at, now=now)
             )
+
+    async def _in_order(self, row: ArchivedEvent, *, seen: bool) -> datetime:
+        """When ``row`` was said, but not before the row that it follows: the archive's order is the room's.
+
+        What came live has the time at which we read it, which is later than the archive's, and that may be in whole
+        seconds. Clocks that differ by more than ``SKEW`` are left as they are.
+        """
+        if seen:
+            self._before = row.archive_id
+            return row.at
+        if self._before is not None:
+            logged = await self._history.get(self._room, self._before)
+            self._before, self._floor = None, logged.at if logged is not None else self._floor
+        at = row.at
+        if self._floor is not None and at < self._floor <= at + SKEW:
+            at = self._floor
+        self._floor = at
+        return at
 
     async def _known(self, page: Page) -> set[ArchiveId]:
         return await self._history.log.known(self._room, [row.archive_id for row in page.rows])
