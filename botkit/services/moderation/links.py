@@ -16,6 +16,7 @@ _WITH_SCHEME = re.compile(
 _BARE = re.compile(
     r"(?<![\w@.\-/])((?:[^\W_](?:[\w\-]{0,62})\.){1,32}([^\W\d_]{2,24}|xn--[a-z0-9\-]{1,59}))\.?(?![\w@\-])(:\d{1,5}\b)?(/\S)?"
 )
+_PATH = re.compile(r"[^\s<>\"']{1,100}")
 _DOTS = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?|[。｡．]")
 _COLON = re.compile(r"[\[({]:[\])}]")
 _MAYBE = re.compile(r"[.:。｡]\S")
@@ -93,7 +94,10 @@ def _links(folded: str) -> Iterator[Link]:
     for match in _BARE.finditer(text):
         host, end = match.group(1), match.group(2)
         certain = bool(match.group(3) or match.group(4) or host.startswith("www.")) or end in _PLAIN_ENDS
-        yield Link(canonical_host(host), match.group()[:200], certain or end.startswith("xn--"))
+        # The path is only shown: were it part of the match, it could hide a second link glued to it.
+        path = _PATH.match(text, match.end()) if match.group(4) else None
+        written = match.group()[:200] + (path.group() if path else "")
+        yield Link(canonical_host(host), written, certain or end.startswith("xn--"))
 
 
 def _has_bracket(text: str) -> bool:

@@ -195,6 +195,14 @@ def test_a_listed_site_is_found_below_any_name_and_end() -> None:
     assert rule.examine(statement("see notevil.md"), Person()) is None
 
 
+def test_evidence_shows_the_whole_link_though_no_scheme_begins_it() -> None:
+    assert [link.written for link in find_links("see evil.com/best?id=7 now")] == ["evil.com/best?id=7"]
+
+
+def test_link_glued_to_the_path_of_another_is_found() -> None:
+    assert {link.host for link in find_links("good.com/x,evil.com")} == {"good.com", "evil.com"}
+
+
 def test_only_allowed_sites_pass_where_no_others_do() -> None:
     rule = LinkRule(allow=["example.org"], others=False)
     assert rule.examine(statement("https://docs.example.org/x"), Person()) is None
