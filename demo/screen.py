@@ -21,14 +21,14 @@ from demo.story import Deed
 _PEOPLE = {
     "alice": "green",
     "bob": "cyan",
-    "carol": "bright_blue",
+    "carol": "blue",
     "mallory": "red",
     "trudy": "magenta",
-    "oscar": "yellow",
-    NICK: "bold bright_white",
+    "oscar": "bright_magenta",
+    NICK: "bold",
 }
-_OTHERS = ("bright_green", "bright_cyan", "bright_magenta", "bright_yellow")
-_TONES = {"act": "bold bright_yellow", "plain": "bright_yellow", "bad": "bold red"}
+_OTHERS = ("bright_green", "bright_cyan", "bright_blue", "bright_red")
+_TONES = {"act": "bold yellow", "plain": "yellow", "bad": "bold red"}
 _WHO = 8
 _INDENT = len("00:00:00") + 2 + _WHO + 2
 _PLAIN_WIDTH = 110
@@ -82,7 +82,7 @@ class Screen:
         sign = ">" if self._plain else "▸"
         text = Text.assemble((f"{sign} {printable(deed.what)}", _TONES[deed.tone]))
         if deed.why:
-            text.append(f" — {printable(deed.why)}", "yellow" if deed.tone != "bad" else "red")
+            text.append(f" — {printable(deed.why)}", "not bold yellow" if deed.tone != "bad" else "red")
         self._line(NICK, text)
 
     # --- the show ---------------------------------------------------------------------------------------------
