@@ -94,7 +94,7 @@ class App:
             self._clock,
             HistoryOptions(
                 first_catch_up=config.history.first_catch_up or None,
-                keep_originals=config.storage.keep_originals or None,
+                keep_originals=config.storage.keep_originals,
             ),
             on_pressure=lambda on: self._press("history", on),
         )
@@ -263,6 +263,7 @@ class App:
     async def _go_down(self, connection: asyncio.Task[None], background: list[asyncio.Task[None]]) -> None:
         """Take nothing new, let handlers finish, leave the rooms, close the stream, write what is left."""
         patience: timedelta = self.config.runtime.shutdown_timeout
+        latest = asyncio.get_running_loop().time() + patience.total_seconds()
         self._log.info("stopping", within=f"{patience.total_seconds():g} s")
         self.dispatcher.dispatch(BotStopping(at=self._clock.now()))
         self._going_down = True
@@ -270,7 +271,11 @@ class App:
         left = await self.dispatcher.drain(patience.total_seconds() * _DRAIN_SHARE)
         if left:
             self._log.warning("handlers were not done in time", undone=left)
-        await self.link.close("the bot goes down")
+        try:
+            async with asyncio.timeout_at(latest):
+                await self.link.close("the bot goes down")
+        except TimeoutError:  # the rooms hear of it from the server, once that gives our session up
+            self._log.warning("the server did not see us off in time")
         connection.cancel()
         for task in background:
             task.cancel()

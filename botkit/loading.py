@@ -166,6 +166,15 @@ def _warnings(config: Config) -> tuple[str, ...]:
         found.append("account.allow_plain: a server that asks for it gets the password itself")
     if not any(module.enabled for module in config.modules.values()):
         found.append("modules: none is in use; the bot would do nothing")
-    if config.account.ca_file is not None and not config.account.ca_file.is_file():
-        found.append(f"account.ca_file: there is no file {config.account.ca_file}")
+    if said := _unreadable(config.account.ca_file):
+        found.append(f"account.ca_file: {said}")
     return tuple(found)
+
+
+def _unreadable(path: FilePath | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return None if path.is_file() else f"there is no file {path}"
+    except OSError as problem:  # a folder on the way may not be entered
+        return f"{path} cannot be read ({problem.strerror})"
