@@ -24,7 +24,7 @@ def show_health(config: Path, console: Console, *, as_json: bool) -> int:
         console.print_json(json.dumps(body))
     elif found.problems:
         for problem in found.problems:
-            console.print(problem, style="red", markup=False, highlight=False)
+            console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     else:
         console.print(f"well: connected, {len(found.rooms)} rooms", style="green", highlight=False)
     return 1 if found.problems else 0

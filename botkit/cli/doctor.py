@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -65,7 +65,10 @@ async def _look(loaded: LoadedConfig, timeout: float) -> list[Finding]:
         def spawn(work: Awaitable[None], name: str) -> None:
             tasks.append(group.create_task(_quietly(work), name=name))
 
-        link = XmppLink(connection_settings(loaded), emit=emit, clock=SystemClock(), spawn=spawn)
+        settings = connection_settings(loaded)
+        # a resource of its own: with the configured one it would throw the running bot out, or be thrown out by it
+        settings = replace(settings, address=settings.address.bare)
+        link = XmppLink(settings, emit=emit, clock=SystemClock(), spawn=spawn)
         fatal: list[BotkitError] = []
         connection = group.create_task(_connect(link, fatal, changed), name="link")
         for room in rooms:

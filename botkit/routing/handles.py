@@ -149,7 +149,10 @@ class RoomHandle:
         await self.set_affiliation(address, Affiliation.OUTCAST, reason)
 
     async def unban(self, address: Address, reason: str | None = None) -> None:
-        """Lift a ban; affiliation ``none``."""
+        """Lift a ban. Raises ``NotDone`` for whoever is not banned, ``Forbidden`` if we may not."""
+        # "none" would take a member's membership away: only what is a ban may be lifted.
+        if address.bare not in await self._link.affiliated(self.address, Affiliation.OUTCAST):
+            raise NotDone(f"{address.bare} is not banned here")
         await self.set_affiliation(address, Affiliation.NONE, reason)
 
     async def set_affiliation(self, address: Address, affiliation: Affiliation, reason: str | None = None) -> None:

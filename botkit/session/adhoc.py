@@ -13,12 +13,16 @@ from botkit.protocol.namespaces import COMMANDS
 from botkit.session.connection import Connection
 from botkit.session.disco import DiscoIdentity, DiscoInfo, DiscoItem
 from botkit.session.requests import IqRequest
+from botkit.session.rooms import Rooms
 
 _DATA_FORMS = "jabber:x:data"
 
 
-def serve_commands(connection: Connection, offer: AdhocOffer) -> Callable[[], None]:
-    """Serve the commands of ``offer``; returns what ends that. What is listed depends on who asks."""
+def serve_commands(connection: Connection, offer: AdhocOffer, rooms: Rooms) -> Callable[[], None]:
+    """Serve the commands of ``offer``; returns what ends that. What is listed depends on who asks.
+
+    Whoever asks through a room finds the commands at our occupant JID there, under which they were asked for.
+    """
 
     async def called(request: IqRequest) -> Element:
         if request.kind != "set":
@@ -28,7 +32,9 @@ def serve_commands(connection: Connection, offer: AdhocOffer) -> Callable[[], No
 
     async def items(requester: Address) -> Sequence[DiscoItem]:
         offered = await offer.listed(requester)
-        return [DiscoItem(address=connection.address, node=node, name=name) for node, name in offered]
+        info = rooms.info(requester.bare)
+        address = info.me.address if info is not None and info.me is not None else connection.address
+        return [DiscoItem(address=address, node=node, name=name) for node, name in offered]
 
     async def list_info(_requester: Address) -> DiscoInfo:
         return DiscoInfo(

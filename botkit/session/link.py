@@ -75,7 +75,7 @@ class XmppLink:
 
     def serve_adhoc(self, offer: AdhocOffer) -> None:
         """Offer ad-hoc commands (XEP-0050) for as long as the link lives."""
-        serve_commands(self.connection, offer)
+        serve_commands(self.connection, offer, self._rooms)
 
     # --- in ---------------------------------------------------------------------------------------------------
 

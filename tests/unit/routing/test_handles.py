@@ -12,7 +12,7 @@ from botkit.model.address import Address
 from botkit.model.events import RoomMessage
 from botkit.model.messages import ArchiveId, Content
 from botkit.model.rooms import Affiliation, Occupant, Role
-from botkit.routing.handles import CannotIdentify, NotSamePerson, RoomHandle
+from botkit.routing.handles import CannotIdentify, NotDone, NotSamePerson, RoomHandle
 from botkit.testing.fakes import NOON, FakeLink, make_occupant, make_room
 
 ROOM = Address.parse("room@rooms.example.org")
@@ -118,6 +118,13 @@ async def test_a_ban_hits_the_real_bare_jid(link: FakeLink, room: RoomHandle) ->
         SetAffiliation(room=ROOM, address=bare, affiliation=Affiliation.OUTCAST, reason="spam"),
         SetAffiliation(room=ROOM, address=bare, affiliation=Affiliation.NONE),
     ]
+
+
+async def test_lifting_a_ban_takes_no_membership_away(link: FakeLink, room: RoomHandle) -> None:
+    there(link, "bob", real="bob@example.org/phone", affiliation=Affiliation.MEMBER)
+    with pytest.raises(NotDone, match="is not banned"):
+        await room.unban(Address.parse("bob@example.org"))
+    assert link.done == []
 
 
 async def test_a_hidden_account_cannot_be_banned(link: FakeLink, room: RoomHandle) -> None:
