@@ -86,6 +86,8 @@ class Content:
     def text(self) -> str:
         """The body without the quotation that a reply carries for old clients (XEP-0461 §3.1): what commands see."""
         body = self.body
+        if not self.fallbacks:
+            return body
         for part in sorted(self.fallbacks, key=lambda f: f.start or 0, reverse=True):
             if part.feature == "urn:xmpp:reply:0" and part.start is not None and part.end is not None:
                 body = body[: part.start] + body[part.end :]

@@ -55,7 +55,7 @@ class _Job:
 class _Entry:
     """What is known of one type of event: who handles it, and which lane it takes."""
 
-    __slots__ = ("any_catch_up", "any_own", "handlers", "key", "message")
+    __slots__ = ("any_catch_up", "any_own", "handlers", "key", "message", "peer", "sourced")
 
     def __init__(self, event: type[Event], handlers: tuple[Loaded, ...]) -> None:
         self.handlers = handlers
@@ -66,6 +66,8 @@ class _Entry:
         names = () if issubclass(event, InvitationReceived) else ("room", "sender", "job")
         fields = event.__dataclass_fields__
         self.key = next((name for name in names if name in fields), None)
+        self.peer = self.key == "sender"
+        self.sourced = "source" in fields
 
 
 _Item = tuple[Event, _Entry, CommandLine | None] | _Job
@@ -177,13 +179,15 @@ class Dispatcher:
         if line is None:
             if not entry.handlers:
                 return
-            if not entry.any_catch_up and getattr(event, "source", Source.LIVE) is not Source.LIVE:
+            if not entry.any_catch_up and not _is_live(event, entry):
                 return
             if not entry.any_own and self._is_own(event):
                 return
         key = getattr(event, entry.key) if entry.key is not None else None
-        peer = entry.key == "sender"
-        self._lanes.put(key.bare if peer else key, (event, entry, line), peer=peer)  # type: ignore[union-attr]
+        if entry.peer:
+            self._lanes.put(key.bare, (event, entry, line), peer=True)  # type: ignore[union-attr]
+        else:
+            self._lanes.put(key, (event, entry, line))
 
     async def handle(self, event: Event) -> None:
         """Like ``dispatch``, but returns once the handlers are done; for what must not be forgotten before.
@@ -223,7 +227,7 @@ class Dispatcher:
         event, entry, line = item
         handled.set(event)
         own = self._is_own(event)
-        live = getattr(event, "source", Source.LIVE) is Source.LIVE
+        live = _is_live(event, entry)
         known = line is not None and line.name in self._plan.by_name
         runtime: ModuleRuntime | None = None
         ctx: Context[Any] | None = None
@@ -346,6 +350,10 @@ class Dispatcher:
         if not self._lanes.put(key, _Job(job), peer=peer):
             raise CommandError("I am too busy now, or going down; try again later.")
         return await done
+
+
+def _is_live(event: Event, entry: _Entry) -> bool:
+    return not entry.sourced or event.source is Source.LIVE  # type: ignore[attr-defined]  # entry.sourced says so
 
 
 async def _run_call(schedule: LoadedSchedule, tick: Tick, ctx: Context[Any]) -> None:

@@ -26,13 +26,14 @@ _BREATH = 64
 
 
 class _Lane(Generic[T]):
-    __slots__ = ("key", "parked", "peer", "pressing", "refusing", "task", "waiting")
+    __slots__ = ("key", "parked", "peer", "pressing", "refusing", "since", "task", "waiting")
 
     def __init__(self, key: Hashable, peer: bool) -> None:
         self.key = key
         self.peer = peer
         self.waiting: deque[T] = deque()
         self.parked: asyncio.Future[None] | None = None
+        self.since = 0  # the number of the sweep before which it parked
         self.task: asyncio.Task[object] | None = None
         self.pressing = False
         self.refusing = False
@@ -64,6 +65,8 @@ class Lanes(Generic[T]):
         self._lanes: dict[Hashable, _Lane[T]] = {}
         self._peers = 0
         self._pressing = 0
+        self._sweeps = 0
+        self._next_sweep: asyncio.TimerHandle | None = None
         self._draining = False
         self._empty: asyncio.Future[None] | None = None
         self.dropped = 0
@@ -172,13 +175,24 @@ class Lanes(Generic[T]):
 
     async def _park(self, lane: _Lane[T]) -> None:
         loop = asyncio.get_running_loop()
+        lane.since = self._sweeps
+        if self._next_sweep is None:
+            self._next_sweep = loop.call_later(self._idle / 2, self._sweep)
         lane.parked = loop.create_future()
-        timer = loop.call_later(self._idle, lane.wake)
         try:
             await lane.parked
         finally:
-            timer.cancel()
             lane.parked = None
+
+    def _sweep(self) -> None:
+        """End the lanes that were idle since the sweep before the last: one timer for all, not one for each item."""
+        self._sweeps += 1
+        self._next_sweep = None
+        for lane in self._lanes.values():
+            if self._sweeps - lane.since > 2:
+                lane.wake()
+        if self._lanes:
+            self._next_sweep = asyncio.get_running_loop().call_later(self._idle / 2, self._sweep)
 
     def _close(self, lane: _Lane[T]) -> None:
         if self._lanes.get(lane.key) is lane:

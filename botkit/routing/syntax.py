@@ -44,7 +44,8 @@ class CommandSyntax:
         if not text or content.replaces is not None or content.encrypted:
             return None
         private = not isinstance(message, RoomMessage)
-        if not private and text[0] not in "@" and not text.startswith(self.prefixes) and not _may_address(text):
+        # Most of what is said in rooms ends here: it neither begins like a command nor could begin with our nick.
+        if not private and text[0] != "@" and not text.startswith(self.prefixes) and not _may_address(text):
             return None
         if getattr(message, "source", Source.LIVE) is not Source.LIVE:
             return None
@@ -81,8 +82,7 @@ class CommandSyntax:
 
 
 def _may_address(text: str) -> bool:
-    head = text[:100]
-    return ":" in head or "," in head
+    return text.find(":", 0, 100) >= 0 or text.find(",", 0, 100) >= 0
 
 
 def _skip(text: str, at: int) -> int:
