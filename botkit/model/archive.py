@@ -50,7 +50,7 @@ class Page:
 # --- changes to our log, written in order, a batch in one transaction -----------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: made for every message, and freezing would double its cost
 class Said:
     """A message to keep. A row with the same ``archive_id`` in the same room is not written twice.
 

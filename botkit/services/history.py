@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from botkit.errors import StoreError
 from botkit.model.address import Address
-from botkit.model.archive import Cursor, CursorMoved, LogQuery, LogRow
+from botkit.model.archive import Cursor, LogQuery, LogRow
 from botkit.model.events import Event, RoomMessage, RoomStateChanged, StreamEstablished
 from botkit.model.messages import ArchiveId, Source
 from botkit.model.rooms import RoomState
@@ -65,7 +66,7 @@ class RoomHistory:
     caught_up: bool = False
     newest: Cursor | None = None
     visit: int = 0
-    recent: dict[str, None] = field(default_factory=dict)
+    recent: OrderedDict[str, None] = field(default_factory=OrderedDict)
     catching_up: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -97,20 +98,17 @@ class History:
         Returns False if handlers must not see it: it was seen before, or it is history that the room
         replays on joining and that its archive will tell better.
         """
+        source = getattr(event, "source", None)
+        if source is Source.LIVE:
+            return self._live(event)
+        if source is Source.JOIN_HISTORY:
+            return self._replayed(event)
         if isinstance(event, RoomStateChanged):
             if event.state is not RoomState.JOINED:
                 self.lost(event.room)
-            return True
-        if isinstance(event, StreamEstablished):
-            if not event.resumed:
-                for room in self._rooms:
-                    self.lost(room)
-            return True
-        source = getattr(event, "source", None)
-        if source is Source.JOIN_HISTORY:
-            return self._replayed(event)
-        if source is Source.LIVE:
-            return self._live(event)
+        elif isinstance(event, StreamEstablished) and not event.resumed:
+            for room in self._rooms:
+                self.lost(room)
         return True  # no part of a room's history, or handed over by a catch-up, which stores it
 
     def _live(self, event: Event) -> bool:
@@ -159,7 +157,7 @@ class History:
         """Note that this was seen; the oldest note beyond the bound goes."""
         state.recent[key] = None
         if len(state.recent) > self.options.recent:
-            del state.recent[next(iter(state.recent))]
+            state.recent.popitem(last=False)
 
     def state(self, room: Address) -> RoomHistory:
         """This run's knowledge of ``room``, made at first sight."""
@@ -226,7 +224,7 @@ class History:
                 self.counters.expired_originals += await self.log.expire_originals(self.clock.now() - keep)
             except StoreError as problem:
                 _log.error("originals could not be expired, will try again in a day: %s", problem)
-            await self.clock.sleep(86_400)
+            await self.clock.sleep(max(60.0, min(86_400.0, keep.total_seconds())))
 
     async def flush(self) -> None:
         """Write all that waits now, once. Raises ``StoreError``; nothing is lost by it. For an orderly end."""

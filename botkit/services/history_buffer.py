@@ -60,6 +60,7 @@ class Buffer:
         self._changes: list[LogChange] = []
         self._cursors: dict[Address, Cursor] = {}  # where live messages have brought rooms; goes behind all changes
         self._writing = asyncio.Lock()
+        self._watch = 0  # so many changes must wait before a new one makes a difference to who waits for them
         self._some = asyncio.Event()
         self._soon = asyncio.Event()
         self._many = asyncio.Event()
@@ -81,12 +82,15 @@ class Buffer:
         self._changes += changes
         if cursor is not None:
             self._cursors[room] = cursor
-        self._added(soon=cursor is None)
+        waiting = self._counters.waiting = len(self._changes)
+        if cursor is None or waiting >= self._watch:
+            self._added(soon=cursor is None)
 
     def _added(self, *, soon: bool) -> None:
         waiting = self._counters.waiting = len(self._changes)
-        if not self._some.is_set() and (waiting or self._cursors):
+        if waiting or self._cursors:
             self._some.set()
+            self._watch = min(BATCH, self._capacity)
         if soon:
             self._soon.set()
         if waiting >= BATCH:
@@ -133,6 +137,7 @@ class Buffer:
         if not waiting and not self._cursors:
             self._some.clear()
             self._soon.clear()
+            self._watch = 0
         if waiting < BATCH:
             self._many.clear()
         if self._pressing and waiting < self._capacity / 2:

@@ -46,14 +46,13 @@ def _moderator(moderation: Moderation) -> str | None:
 
 
 def _message(event: RoomMessage, at: datetime, archive_id: ArchiveId | None) -> list[LogChange]:
-    content = event.content
+    content, author = event.content, event.author
     also = [change for other in event.also for change in changes_of(other, at=at)] if event.also else []
     retracts = any(isinstance(other, MessageRetracted | MessageModerated) for other in event.also)
     if retracts and any(content.only_fallback_for(feature) for feature in _RETRACTION_FALLBACKS):
         return (
             also  # "/me retracted a message, but it's unsupported by your client": no client that knows better shows it
         )
-    author = event.author
     said = Said(
         room=event.room, archive_id=archive_id, message_id=event.message_id, at=at, nick=author.nick,
         identity=author.identity, occupant_id=author.occupant_id, real=author.real, origin_id=event.origin_id,
