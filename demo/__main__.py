@@ -40,8 +40,9 @@ def main() -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         screen.note("ended; server, bot and people are gone")
         return 128 + (ended[0] if ended else signal.SIGINT)
-    except (BotkitError, OSError, TimeoutError) as problem:
-        print(f"demo: {problem}", file=sys.stderr)
+    except (BotkitError, OSError, TimeoutError, ExceptionGroup) as problem:
+        for one in problem.exceptions if isinstance(problem, ExceptionGroup) else (problem,):
+            print(f"demo: {type(one).__name__}: {one}", file=sys.stderr)
         return 1
     if as_json:
         print(json.dumps(result.ledger.as_json() | {"seconds": round(result.seconds, 1)}, ensure_ascii=False, indent=2))

@@ -113,7 +113,7 @@ async def _perform(stage: Stage, began: float) -> None:
                 ("The bot is killed, and comes back", scenes.absence),
             ]
             # The minute must not be full while the bot is away.
-            if not stage.notices() and 60 - time.time() % 60 > (25 if stage.calm else 12):
+            if not stage.notices() and 60 - time.time() % 60 > (18 if stage.calm else 12):
                 rest.reverse()
             for title, scene in rest:
                 await _scene(stage, title, scene)

@@ -50,10 +50,10 @@ class Stage:
             self._listening.append(self.group.create_task(self._overhear(name, client)))
         await client.join(ROOM, name)
         await self.eyes.until(lambda: self.eyes.roles.get(name, "none") != "none", f"{name} comes in")
-        await self.pause(0.4)
+        await self.pause(0.25)
         return client
 
-    async def say(self, name: str, text: str, *, pause: float = 1.3) -> str:
+    async def say(self, name: str, text: str, *, pause: float = 1.15) -> str:
         """Say something in the room; returns its archive id once it is said."""
         archive_id = stanza_id(await self.people[name].say(ROOM, text), ROOM)
         await self.eyes.until(lambda: archive_id in self.eyes.said, f"{name}'s message")
@@ -79,7 +79,7 @@ class Stage:
     async def taken_away(self, ids: Collection[str], what: str) -> None:
         """Wait until everybody has seen these messages go."""
         await self.eyes.until(lambda: set(ids) <= self.eyes.gone.keys(), f"retraction of {what}")
-        await self.pause(1.6)
+        await self.pause(1.4)
 
     async def ask(self, name: str, command: str, answer: str) -> Said:
         """Type a command; returns the bot's answer, which must match the pattern ``answer``."""
@@ -91,7 +91,7 @@ class Stage:
 
         await self.eyes.until(answers, f"an answer to {command}")
         self.answered += 1
-        await self.pause(1.6)
+        await self.pause(1.4)
         return answers()[0]
 
     async def until_logged(self, event: str, since: int, seconds: float = 15.0) -> dict[str, object]:
