@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import ssl
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
 from slixmpp import ClientXMPP
+from slixmpp.util.sasl.mechanisms import SCRAM
 
 from tests.server.wire import (
     CLIENT,
@@ -34,6 +36,13 @@ _ITEMS = "{http://jabber.org/protocol/disco#items}"
 _MAM = "{urn:xmpp:mam:2}"
 _RSM = "{http://jabber.org/protocol/rsm}"
 _OWNER = "{http://jabber.org/protocol/muc#owner}"
+
+
+def _salted(mechanism: SCRAM, text: bytes, salt: bytes, iterations: int) -> bytes:
+    return hashlib.pbkdf2_hmac(mechanism.hash().name, bytes(text), bytes(salt), iterations)
+
+
+SCRAM.Hi = _salted  # the same as slixmpp's own, in C: 1 ms where that takes 70
 
 
 class Server(Protocol):
@@ -77,8 +86,8 @@ class Client:
         available: bool = True,
     ) -> Client:
         """Log in as ``name`` over verified TLS; sends presence unless ``available`` is false."""
-        stream = ClientXMPP(f"{name}@{server.domain}/{resource}", password)
-        stream.ssl_context = ssl.create_default_context(cafile=str(server.ca_file))
+        context = ssl.create_default_context(cafile=str(server.ca_file))
+        stream = ClientXMPP(f"{name}@{server.domain}/{resource}", password, ssl_context=context)
         stream.enable_direct_tls, stream.enable_starttls = direct_tls, not direct_tls
         client = Client(stream)
         outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
