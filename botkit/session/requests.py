@@ -181,6 +181,8 @@ class Requests:
         SubElement(error, f"{{{_STANZAS}}}{refusal.condition}")
         if refusal.text:
             SubElement(error, f"{{{_STANZAS}}}text").text = clean_text(refusal.text)
+        if refusal.application:
+            SubElement(error, refusal.application)  # RFC 6120 §8.3.4; XEP-0050 §4.4 tells its errors so
         try:
             self._send(answer)
         except (LinkClosed, MisuseError) as problem:
