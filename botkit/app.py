@@ -10,6 +10,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
@@ -243,20 +244,28 @@ class App:
 
     async def _beat(self) -> None:
         path = self.config.runtime.health_file
-        while path is not None:
-            try:
-                health.write(
-                    path,
-                    at=self._clock.now(),
-                    account=str(self.config.account.jid),
-                    connected=self._connected,
-                    rooms=self.link.rooms(),
-                )
-            except StoreError as problem:
-                self._log.error(str(problem))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._beat_now.wait(), health.BEAT_SECONDS)
-            self._beat_now.clear()
+        if path is None:
+            return
+        try:
+            while True:
+                self._write_health(path)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._beat_now.wait(), health.BEAT_SECONDS)
+                self._beat_now.clear()
+        finally:
+            health.remove(path)
+
+    def _write_health(self, path: Path) -> None:
+        try:
+            health.write(
+                path,
+                at=self._clock.now(),
+                account=str(self.config.account.jid),
+                connected=self._connected,
+                rooms=self.link.rooms(),
+            )
+        except StoreError as problem:
+            self._log.error(str(problem))
 
     # --- the way down -----------------------------------------------------------------------------------------
 

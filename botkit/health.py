@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,12 @@ def write(path: Path, *, at: datetime, account: str, connected: bool, rooms: Seq
         raise StoreError(
             f"health file {path} cannot be written: {problem.strerror}; check its folder's rights"
         ) from None
+
+
+def remove(path: Path) -> None:
+    """Take the file away, as one of a bot that has stopped would call it well for ``STALE`` more. Never raises."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def read(path: Path, now: datetime) -> Health:

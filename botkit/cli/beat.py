@@ -20,7 +20,8 @@ def show_health(config: Path, console: Console, *, as_json: bool) -> int:
         raise ConfigError(f"{config}: runtime.health_file is not set; set it to a path the bot can write")
     found = health.read(path, SystemClock().now())
     if as_json:
-        body = {"well": not found.problems, "at": found.at.isoformat(), "problems": found.problems}
+        rooms = [{"jid": jid, "state": state, "reason": reason} for jid, state, reason in found.rooms]
+        body = {"well": not found.problems, "at": found.at.isoformat(), "problems": found.problems, "rooms": rooms}
         console.print_json(json.dumps(body))
     elif found.problems:
         for problem in found.problems:
