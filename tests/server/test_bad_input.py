@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from botkit.testing.certificates import Authority
 from botkit.testing.prosody import Prosody, ProsodyOptions
 from tests.server.bots import BotProcess, spawn_bot
 from tests.server.clients import Client
@@ -62,6 +63,21 @@ module = Module(name="unruly", router=router)
 _ORDINARY = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 
 
+class Nowhere:
+    """A server for what ends before one is asked."""
+
+    host, domain, port, tls_port = "127.0.0.1", "localhost", 9, 9
+
+    def __init__(self, ca_file: Path) -> None:
+        self.ca_file = ca_file
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Nowhere:
+    Authority.create().write(tmp_path / "ca.crt")
+    return Nowhere(tmp_path / "ca.crt")
+
+
 @pytest.fixture
 def unruly(tmp_path: Path) -> str:
     (tmp_path / "unruly.py").write_text(_UNRULY)
@@ -97,7 +113,6 @@ async def test_what_retrying_cannot_cure_ends_with_a_code_and_a_line(
     no_tls = await start_server(options=ProsodyOptions(offer_tls=False), accounts={name: "secret"})
     expected = {
         "password": (server, {"env": {"BOT_PASSWORD": "not it"}}, 4, ("password", name)),
-        "unset": (server, {"env": {"BOT_PASSWORD": None}}, 3, ("BOT_PASSWORD",)),
         "name": (other_name, {}, 5, ("certificate", "localhost")),
         "authority": (other_ca, {}, 5, ("certificate", "ca_file")),
         "tls": (no_tls, {}, 6, ("TLS",)),
@@ -148,21 +163,22 @@ async def test_unreachable_server_is_tried_until_it_is_there(start_server, start
     no_traceback(bot)
 
 
-async def test_unreadable_ca_file_is_told(server, account, start_bot, tmp_path):
+async def test_unreadable_ca_file_and_unset_password_are_told(nowhere, start_bot, tmp_path):
     shut = tmp_path / "shut"
     shut.mkdir()
-    shutil.copy(server.ca_file, shut / "ca.crt")
+    (shut / "ca.crt").write_text("")
     shut.chmod(0o000)
     try:
-        bot = await start_bot(
-            server, await account("bot"), _ECHO, wrapper=_ORDINARY, in_account=f'ca_file = "{shut / "ca.crt"}"\n'
-        )
+        bot = await start_bot(nowhere, "bot", _ECHO, wrapper=_ORDINARY, in_account=f'ca_file = "{shut / "ca.crt"}"\n')
         assert await bot.wait() == 3, bot.text()
     finally:
         shut.chmod(0o755)
     (line,) = told(bot)
     assert "ca.crt" in line
     no_traceback(bot)
+    bot = await start_bot(nowhere, "bot", _ECHO, env={"BOT_PASSWORD": None})
+    assert await bot.wait() == 3
+    assert "BOT_PASSWORD" in told(bot)[0]
 
 
 async def test_replaced_by_another_login(server, account, start_bot, client_factory, people, fresh_room):
@@ -280,8 +296,7 @@ async def test_signals_end_it_in_time_whatever_hangs(start_server, start_bot, cl
 # --- the database -------------------------------------------------------------------------------------------------
 
 
-async def test_database_that_cannot_be_used_ends_it_with_code_8(server, account, start_bot, tmp_path):
-    name = await account("bot")
+async def test_database_that_cannot_be_used_ends_it_with_code_8(nowhere, start_bot, tmp_path):
     (tmp_path / "text.db").write_text("this is no database\n" * 100)
     sqlite3.connect(tmp_path / "newer.db").executescript("PRAGMA user_version = 999; CREATE TABLE t (x)")
     (tmp_path / "folder.db").mkdir()
@@ -289,7 +304,7 @@ async def test_database_that_cannot_be_used_ends_it_with_code_8(server, account,
     paths = {"text.db": "not a SQLite database", "newer.db": "newer", "folder.db": "folder", "file/x.db": "folder"}
     bots = await asyncio.gather(
         *(
-            start_bot(server, name, f'{_ECHO}[storage]\npath = "{tmp_path / path}"\n', folder=tmp_path / str(number))
+            start_bot(nowhere, "bot", f'{_ECHO}[storage]\npath = "{tmp_path / path}"\n', folder=tmp_path / str(number))
             for number, path in enumerate(paths)
         )
     )
@@ -301,17 +316,16 @@ async def test_database_that_cannot_be_used_ends_it_with_code_8(server, account,
         no_traceback(bot)
 
 
-async def test_database_that_may_not_be_written_ends_it_with_code_8(server, account, start_bot, tmp_path):
-    name = await account("bot")
+async def test_database_that_may_not_be_written_ends_it_with_code_8(nowhere, start_bot, tmp_path):
     storage = f'[storage]\npath = "{tmp_path / "shut" / "bot.db"}"\n'
-    first = await start_bot(server, name, _ECHO + storage)
-    await first.wait_for_log("connected")
+    first = await start_bot(nowhere, "bot", _ECHO + storage)
+    await first.wait_for_log("not connected")
     assert await first.stop() == 0
     for path in (tmp_path / "shut").iterdir():
         path.chmod(0o444)
     (tmp_path / "shut").chmod(0o555)
     try:
-        bot = await start_bot(server, name, _ECHO + storage, wrapper=_ORDINARY)
+        bot = await start_bot(nowhere, "bot", _ECHO + storage, wrapper=_ORDINARY)
         assert await bot.wait() == 8, bot.text()
     finally:
         (tmp_path / "shut").chmod(0o755)

@@ -66,6 +66,7 @@ async def stage(server, account, people, fresh_room, start_link) -> Stage:
     await alice.create_room(fresh_room, "alice", affiliations={f"{name}@{server.domain}": "admin"})
     bot = await start_link(server, name, fresh_room)
     await mallory.join(fresh_room, "mallory")
+    await bot.wait_for(OccupantJoined)
     return Stage(fresh_room, alice, mallory, bot)
 
 
