@@ -29,6 +29,11 @@ _SM_REQUEST: Final = f"{{{_SM}}}r"
 _SM_ACK: Final = f"{{{_SM}}}a"
 _STREAM_ERROR: Final = "{http://etherx.jabber.org/streams}error"
 _SEE_OTHER_HOST: Final = "{urn:ietf:params:xml:ns:xmpp-streams}see-other-host"
+_ACK_PAUSE: Final = 0.2
+"""Seconds between two answers to ``<r/>``. XEP-0198 §4: they may be withheld for a time and no other condition, as
+"a client with a slow connection might want to collect many stanzas over a period of time before acking"."""
+_ACK_STANZAS: Final = 100
+"""Past so many stanzas there is an answer at once: the server keeps them until then."""
 _PUBSUB_EVENT: Final = "{http://jabber.org/protocol/pubsub#event}event"
 _ENDS_THIS_LAYER: Final = frozenset(
     {"{urn:ietf:params:xml:ns:xmpp-tls}proceed", "{urn:ietf:params:xml:ns:xmpp-sasl}success"}
@@ -71,6 +76,9 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
         self._monitor.on_deadtime_hard_limit_tripped.connect(self._deadtime_hard_limit_triggered)
         self._monitor.on_deadtime_soft_limit_tripped.connect(self.on_deadtime_soft_limit_tripped)
         self._transport: Any = None
+        self._acked_at = -_ACK_PAUSE
+        self._unanswered = 0  # stanzas since the last answer to <r/>
+        self._answer_later: asyncio.TimerHandle | None = None
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self.trusted = False  # stanzas are taken only from a server that proved itself and let us in
         self.violation: StreamViolation | None = None
@@ -96,6 +104,8 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
         try:
             super().connection_lost(exc)
         finally:
+            if self._answer_later is not None:
+                self._answer_later.cancel()
             self.writable.set()
             if not self.closed.done():
                 self.closed.set_result(None)
@@ -192,9 +202,25 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
     def _disown(self) -> None:
         """Acknowledge the stanza that we end the stream for; else the server sends it to each new session."""
         self._receiver.counted()
+        self.acknowledge()
+
+    def acknowledge(self) -> None:
+        """Say how many stanzas were handled (XEP-0198 §4); nothing where that is not in use, or the stream ended."""
+        if self._answer_later is not None:
+            self._answer_later.cancel()
+            self._answer_later = None
+        self._acked_at = self._loop.time()
+        self._unanswered = 0
         answer = self._receiver.acknowledgement_asked()
-        if answer is not None:
+        if answer is not None and self.is_open:
             self._transport.write(answer)
+
+    def _acknowledge_soon(self) -> None:
+        left = self._acked_at + _ACK_PAUSE - self._loop.time()
+        if left <= 0 or self._unanswered >= _ACK_STANZAS:
+            self.acknowledge()
+        elif self._answer_later is None:
+            self._answer_later = self._loop.call_later(left, self.acknowledge)
 
     def _take(self, item: StreamItem) -> None:
         if self._at_barrier:
@@ -217,6 +243,7 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
             if not self.trusted:
                 raise StreamViolation("not-authorized", "a stanza before login")
             self._receiver.counted()
+            self._unanswered += 1
             if tag != IQ:
                 self._receiver.stanza(element)
                 if tag == MESSAGE and element.find(_PUBSUB_EVENT) is not None:
@@ -224,9 +251,7 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
             elif not self._receiver.iq(element):
                 self._replay_stanza(element)
         elif tag == _SM_REQUEST and self.trusted:
-            answer = self._receiver.acknowledgement_asked()
-            if answer is not None and self.is_open:
-                self._transport.write(answer)
+            self._acknowledge_soon()
         elif tag == _SM_ACK and self.trusted:
             self._receiver.acknowledged(element.get("h"))
         else:
