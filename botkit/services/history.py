@@ -45,8 +45,8 @@ class HistoryOptions:
     """``first_catch_up`` is what to read of a room that was never read: None for nothing (from now on), a
     number of messages, or a time back from now. ``keep_originals`` is how long the first texts of
     corrected and retracted messages are kept, None for ever. ``write_every``: seconds from a change to its
-    transaction; ``write_archived_every`` where the room's archive has it too. ``capacity`` bounds the changes that wait for
-    the store, ``recent`` the archive ids remembered for each room against repetitions.
+    transaction; ``write_archived_every`` where the room's archive has it too. ``capacity`` bounds the changes that
+    wait for the store, ``recent`` the archive ids remembered for each room against repetitions.
     """
 
     first_catch_up: int | timedelta | None = None
@@ -205,7 +205,7 @@ class History:
     # --- the store --------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Write what is remembered, in batches as ``options`` say or 512 changes, and let originals expire; until cancelled."""
+        """Write what is remembered, in batches, and let originals expire; until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._write(), name="history writes")
             group.create_task(self._expire(), name="history expires originals")
