@@ -113,6 +113,7 @@ async def test_what_retrying_cannot_cure_ends_with_a_code_and_a_line(
     no_tls = await start_server(options=ProsodyOptions(offer_tls=False), accounts={name: "secret"})
     expected = {
         "password": (server, {"env": {"BOT_PASSWORD": "not it"}}, 4, ("password", name)),
+        "unset": (server, {"env": {"BOT_PASSWORD": None}}, 3, ("BOT_PASSWORD",)),
         "name": (other_name, {}, 5, ("certificate", "localhost")),
         "authority": (other_ca, {}, 5, ("certificate", "ca_file")),
         "tls": (no_tls, {}, 6, ("TLS",)),
@@ -163,7 +164,7 @@ async def test_unreachable_server_is_tried_until_it_is_there(start_server, start
     no_traceback(bot)
 
 
-async def test_unreadable_ca_file_and_unset_password_are_told(nowhere, start_bot, tmp_path):
+async def test_unreadable_ca_file_is_told(nowhere, start_bot, tmp_path):
     shut = tmp_path / "shut"
     shut.mkdir()
     (shut / "ca.crt").write_text("")
@@ -176,9 +177,6 @@ async def test_unreadable_ca_file_and_unset_password_are_told(nowhere, start_bot
     (line,) = told(bot)
     assert "ca.crt" in line
     no_traceback(bot)
-    bot = await start_bot(nowhere, "bot", _ECHO, env={"BOT_PASSWORD": None})
-    assert await bot.wait() == 3
-    assert "BOT_PASSWORD" in told(bot)[0]
 
 
 async def test_replaced_by_another_login(server, account, start_bot, client_factory, people, fresh_room):
