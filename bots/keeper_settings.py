@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from botkit.model.address import Address
 from botkit.services.moderation import (
@@ -58,8 +59,6 @@ class KeeperConfig(BaseModel):
     log_room: str | None = Field(None, description="a room in which each action is told in one line; list it in rooms")
     limits: Limits = Field(Limits(), description="how much the bot may do before it stops and calls for people")
 
-    _warden: Warden = PrivateAttr()
-
     @field_validator("log_room")
     @classmethod
     def _is_room(cls, value: str | None) -> str | None:
@@ -71,7 +70,12 @@ class KeeperConfig(BaseModel):
         return tuple(str(Address.parse(one).bare) for one in value)
 
     def model_post_init(self, _context: object) -> None:
-        """Compile the rules; what is remembered of people lives as long as these settings."""
+        """Compile the rules, so that what is wrong with them is told with the config."""
+        _ = self.warden
+
+    @cached_property
+    def warden(self) -> Warden:
+        """Judges and acts by these settings; what it remembers of people lives as long as they do."""
         steps = {
             Measure[name.upper()]: getattr(self, f"{name}_after")
             for name in ("warn", "retract", "devoice", "kick", "ban")
@@ -83,7 +87,7 @@ class KeeperConfig(BaseModel):
             limits=self.limits,
             dry_run=self.dry_run,
         )
-        self._warden = Warden(policy)
+        return Warden(policy)
 
     def _rules(self) -> list[Rule]:
         rules: list[Rule] = [
@@ -95,8 +99,3 @@ class KeeperConfig(BaseModel):
         if self.malformed_points:
             rules.append(AnomalyRule(ignore=self.ignore_malformed, points=self.malformed_points))
         return rules
-
-    @property
-    def warden(self) -> Warden:
-        """Judges and acts by these settings."""
-        return self._warden

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 C = TypeVar("C", default=Any)
 """A module's config model. A bare ``Context`` is ``Context[Any]``."""
 
+_LOGGERS = 4096
+
 Reply = str | Action | Iterable[str | Action] | None
 """What a handler may return: a ``str`` is said where the event came from, an ``Action`` is performed; or several."""
 
@@ -88,6 +90,18 @@ class Services:
     spawn: Spawn
     history: MessageLog | None = None
     admins: frozenset[Address] = field(default_factory=frozenset)
+    loggers: dict[tuple[str, Address | None], Logger] = field(default_factory=dict)
+
+    def logger(self, module: str, room: Address | None) -> Logger:
+        """A logger that names the module, and the room if there is one; kept, as binding one costs more than most
+        handlers."""
+        found = self.loggers.get((module, room))
+        if found is None:
+            if len(self.loggers) >= _LOGGERS:
+                self.loggers.clear()
+            values = {"module": module} | ({"room": str(room)} if room is not None else {})
+            found = self.loggers[module, room] = self.log.bind(**values)
+        return found
 
 
 class Context(Generic[C]):
@@ -98,7 +112,7 @@ class Context(Generic[C]):
     ``command`` is set while a command runs.
     """
 
-    __slots__ = ("_log", "_sender", "command", "config", "event", "module", "room", "services", "storage")
+    __slots__ = ("_sender", "command", "config", "event", "module", "room", "services", "storage")
 
     def __init__(
         self,
@@ -120,7 +134,6 @@ class Context(Generic[C]):
         self.room = room
         self.command = command
         self._sender = sender
-        self._log: Logger | None = None
 
     @property
     def sender(self) -> Occupant | None:
@@ -169,11 +182,7 @@ class Context(Generic[C]):
     @property
     def log(self) -> Logger:
         """A logger that names the module, and the room if there is one."""
-        if self._log is None:
-            values = {"module": self.module} | ({"room": str(self.room.address)} if self.room else {})
-            self._log = self.services.log.bind(**values)
-        assert self._log is not None
-        return self._log
+        return self.services.logger(self.module, self.room.address if self.room is not None else None)
 
     def now(self) -> datetime:
         """The time as aware UTC."""

@@ -64,4 +64,5 @@ class ImmuneSet:
         return None
 
     def _listed(self, real: Address) -> bool:
-        return real.bare in self.addresses or Address(None, real.domain) in self.addresses
+        listed = self.addresses
+        return bool(listed) and (real.bare in listed or Address(None, real.domain) in listed)
