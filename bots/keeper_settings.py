@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from botkit.model.address import Address
 from botkit.services.moderation import (
@@ -24,11 +24,19 @@ from botkit.services.moderation import (
 )
 
 Points = Annotated[int, Field(ge=0, le=1000)]
-Step = Annotated[int | None, Field(ge=1, le=100_000)]
+_Step = Annotated[int, Field(ge=1, le=100_000)]
+
+
+def _never(value: object) -> object:
+    """TOML has no null: there a step that is never taken is ``false``."""
+    return None if value is False else value
+
+
+Step = Annotated[_Step | None, BeforeValidator(_never, json_schema_input_type=_Step | Literal[False] | None)]
 
 
 class KeeperConfig(BaseModel):
-    """The keeper's settings; each may differ by room. A step that is None is never taken."""
+    """The keeper's settings; each may differ by room. A step that is None (``false`` in TOML) is never taken."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

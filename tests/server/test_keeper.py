@@ -14,8 +14,7 @@ from tests.server.clients import Client
 from tests.server.running import NICK, Stay, bot_in, running_app, write_config
 from tests.server.wire import CLIENT, MUC_USER, StanzaFailed, body, is_message, is_presence, stanza_id, status_codes
 
-NEVER = 100_000
-GENTLE = f"devoice_after = {NEVER}\nkick_after = {NEVER}\nban_after = {NEVER}"
+GENTLE = "devoice_after = false\nkick_after = false\nban_after = false"
 
 
 @dataclass
