@@ -201,6 +201,7 @@ class CatchUp:
         oldest = page.rows[0].at if page.rows else self._history.clock.now()
         if oldest > cursor.at - _STAMPS:
             oldest = max(oldest, cursor.at)
+            self._floor = cursor.at  # all that is there came after what we have
             self._gap = (cursor.at, oldest)
             _log.warning(
                 "the archive of %s has forgotten the last message that we know; what was said there from %s to %s"

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from structlog.testing import capture_logs
+from typer.testing import CliRunner
 
 from botkit.app import App
+from botkit.cli import app as command_line
 from botkit.loading import load
 from botkit.ports import Clock
 from botkit.services.catch_up import CatchUpResult
@@ -93,11 +95,17 @@ async def botkit(config: Path, *arguments: str) -> BotProcess:
     return done
 
 
+async def history_text(config: Path, room: str, *arguments: str) -> str:
+    """What ``botkit history`` prints of ``room``; in this process, as it is asked often."""
+    given = ["history", room, "-c", str(config), "--limit", "10000", *arguments]
+    done = await asyncio.to_thread(CliRunner().invoke, command_line, given)
+    assert done.exit_code == 0, done
+    return done.stdout
+
+
 async def history(config: Path, room: str, *arguments: str) -> list[dict[str, Any]]:
-    """What ``botkit history --json`` prints of ``room``."""
-    done = await botkit(config, "history", room, "-c", str(config), "--json", "--limit", "10000", *arguments)
-    assert done.exit_code == 0, done.text()
-    return [json.loads(line) for line in done.output.splitlines()]
+    """The same with ``--json``, each line parsed."""
+    return [json.loads(line) for line in (await history_text(config, room, "--json", *arguments)).splitlines()]
 
 
 async def bot_in(person: Client, room: str, *, since: int = 0) -> str:

@@ -6,17 +6,14 @@ import json
 import signal
 import time
 
-import pytest
-
 from botkit.testing.prosody import Generation
-from tests.server.running import NICK, bot_in, botkit, history, running_bot, write_config
+from tests.server.running import NICK, bot_in, botkit, running_bot, write_config
 from tests.server.wire import is_message, is_presence, stanza_id
 
 KEEPER = '[modules.keeper]\nuse = "bots.keeper"\nwords = ["casino*"]\n'
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_run_is_healthy_logs_json_and_ends_in_order(server, people, account, fresh_room, tmp_path, number):
+async def test_run_is_healthy_logs_json_and_ends_in_order(server, people, account, fresh_room, tmp_path):
     owner, spammer = await people("owner", "spammer")
     name = await account("bot")
     await owner.create_room(fresh_room, "owner", affiliations={f"{name}@{server.domain}": "admin"})
@@ -32,7 +29,7 @@ async def test_run_is_healthy_logs_json_and_ends_in_order(server, people, accoun
         assert fresh_room in json.dumps(json.loads(as_json.output))
 
         since, began = owner.mark(), time.monotonic()
-        bot.terminate(number)
+        bot.terminate()
         assert await bot.wait(10) == 0
         assert time.monotonic() - began < 10
         gone = await owner.wait_for(
@@ -51,7 +48,9 @@ async def test_run_is_healthy_logs_json_and_ends_in_order(server, people, accoun
     dead = await botkit(config, "health", str(config))
     assert dead.exit_code != 0, "what has stopped is not well"
     assert "does not run" in dead.text()
-    [row] = await history(config, fresh_room)
+    shown = await botkit(config, "history", fresh_room, "-c", str(config), "--json")
+    row = json.loads(shown.output)
+    assert row["archive_id"] == acting["stanza_id"]
     assert row["retracted"]
 
 
@@ -73,6 +72,8 @@ async def test_health_tells_what_is_wrong(server, people, account, fresh_room, t
         # The other room is none the worse for it.
         await owner.say(fresh_room, "!help")
         await owner.wait_for(lambda s: is_message(s, f"{fresh_room}/{NICK}"))
+        bot.terminate(signal.SIGINT)
+        assert await bot.wait(10) == 0
 
 
 async def test_doctor_tells_what_the_bot_may_do_and_what_to_do_about_the_rest(
