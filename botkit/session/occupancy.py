@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from botkit.errors import BadAddress
 from botkit.model.address import Address
 from botkit.model.events import (
     Departure,
@@ -101,10 +100,8 @@ class Occupancy:
     def _renamed(self, presence: PresenceReceived, before: Occupant, nick: str) -> list[Event]:
         # XEP-0045 §7.6: unavailable with 303 and the new nick first, then an available presence from the new
         # occupant JID. The new entry is made now, so that what is said in between has its author.
-        try:
-            address = self.room.with_resource(nick)
-        except BadAddress:
-            return []
+        # As the room has it: a nick that only our preparation refuses is a nick all the same.
+        address = Address.received(f"{self.room}/{nick}")
         now = replace(before, address=address)
         self.people[address] = now
         if before.is_self:
