@@ -10,8 +10,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botkit.errors import Forbidden, ItemNotFound, LinkClosed
-from botkit.model.actions import Action, Moderate, SendMessage, Sent, SetAffiliation, SetRole
+from botkit.errors import Forbidden, ItemNotFound, LinkClosed, MisuseError
+from botkit.model.actions import (
+    Action,
+    Invite,
+    Moderate,
+    React,
+    RetractOwn,
+    SendMessage,
+    Sent,
+    SetAffiliation,
+    SetRole,
+    SetSubject,
+)
 from botkit.model.address import Address
 from botkit.model.archive import ArchivedEvent, ArchiveQuery, Page
 from botkit.model.messages import MessageId
@@ -153,7 +164,7 @@ class FakeLink:
 
     ``done`` has every action in order. Kicks, bans and changes of role and affiliation change who is
     there; ``on_change(before, after)`` hears of it (``after`` None: they are out). ``refusing`` maps a
-    type of action to the error that it raises.
+    type of action to the error that it raises. Where ``archives`` has the room, only what is in there can be moderated.
     """
 
     def __init__(self, address: Address | str = "bot@example.org/botkit") -> None:
@@ -213,15 +224,12 @@ class FakeLink:
             self._set_role(action)
         elif isinstance(action, SetAffiliation):
             self._set_affiliation(action)
-        elif isinstance(action, Moderate) and self._rooms.get(action.room) is None:
-            raise ItemNotFound("item-not-found", "cancel")
+        elif isinstance(action, Moderate):
+            self._moderate(action)
+        else:
+            return self._send(action)
         self.done.append(action)
-        if not isinstance(action, SendMessage):
-            return None
-        sent = Sent(MessageId(f"sent-{next(self._numbers)}"))
-        if self.on_sent is not None:
-            self.on_sent(action, sent)
-        return sent
+        return None
 
     def room(self, room: Address) -> RoomInfo | None:
         """What is known of ``room``."""
@@ -278,6 +286,26 @@ class FakeLink:
 
     # --- effects ----------------------------------------------------------------------------------------------
 
+    def _send(self, action: SendMessage | React | RetractOwn | SetSubject | Invite) -> Sent:
+        to = action.room if isinstance(action, SetSubject | Invite) else action.to
+        if isinstance(action, SetSubject) or (not isinstance(action, Invite) and action.groupchat):
+            if not to.is_bare:
+                raise MisuseError(f"a groupchat message goes to the room's bare JID, not to {to}")
+            info = self._rooms.get(to)
+            if info is None or info.me is None:
+                raise LinkClosed(f"we are not in {to} now")
+        self.done.append(action)
+        sent = Sent(MessageId(f"sent-{next(self._numbers)}"))
+        if isinstance(action, SendMessage) and self.on_sent is not None:
+            self.on_sent(action, sent)
+        return sent
+
+    def _moderate(self, action: Moderate) -> None:
+        archive = self.archives.get(action.room)
+        unknown = archive is not None and all(row.archive_id != action.archive_id for row in archive)
+        if action.room not in self._rooms or unknown:
+            raise ItemNotFound("item-not-found", "cancel")
+
     def _set_role(self, action: SetRole) -> None:
         there = self._occupants.get(action.room, {}).get(action.nick)
         if there is None:
@@ -287,6 +315,10 @@ class FakeLink:
         self._change(there, None if action.role is Role.NONE else replace(there, role=action.role))
 
     def _set_affiliation(self, action: SetAffiliation) -> None:
+        info = self._rooms.get(action.room)
+        before = self.affiliations.get(action.room, {}).get(action.address, Affiliation.NONE)
+        if info is not None and info.me is not None and info.me.affiliation < Affiliation.OWNER <= before:
+            raise Forbidden("not-allowed", "cancel")  # XEP-0045 §9.1, §10.4: only owners change owners
         self.affiliations.setdefault(action.room, {})[action.address] = action.affiliation
         for there in self.occupants(action.room):
             if there.real is not None and there.real.bare == action.address:

@@ -10,6 +10,7 @@ from botkit.model.address import Address
 from botkit.model.events import RightsChanged, RoomMessage, RoomStateChanged, StatusChanged, SubjectChanged
 from botkit.model.messages import ArchiveId, Content, Reply, Source, Text
 from botkit.model.rooms import Affiliation, Occupant, Role, RoomState
+from botkit.testing.fakes import make_room
 from botkit.testing.tester import RoomTester
 from bots import keeper
 
@@ -176,6 +177,7 @@ async def test_a_message_without_archive_id_costs_its_author_the_voice() -> None
 
 async def test_each_action_is_told_in_the_log_room() -> None:
     async with RoomTester(keeper.module, config=RULES | {"log_room": "log@rooms.example.org"}) as room:
+        room.link.add_room(make_room("log@rooms.example.org"))
         await room.join("eve").says("casino")
         told = [a for a in room.link.done if isinstance(a, SendMessage) and a.groupchat]
         assert [str(a.to) for a in told] == ["log@rooms.example.org"]
