@@ -8,6 +8,7 @@ from datetime import datetime
 from botkit.model.address import Address
 from botkit.model.events import Event
 from botkit.model.messages import ArchiveId, MessageId, Source
+from botkit.model.quick import quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,7 @@ class LogQuery:
     include_retracted: bool = True
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Up to where our log of a room has no gap."""
