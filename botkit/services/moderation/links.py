@@ -54,7 +54,8 @@ class Link:
 def find_links(text: str, *, normalised: bool = False) -> tuple[Link, ...]:
     """Every link in ``text``, in order of kinds. Never raises. ``normalised``: the text is so already."""
     folded = text if normalised else normalise(text)
-    if "dot" not in folded and _MAYBE.search(folded) is None:
+    # Plain texts first: most messages have no such character, and each search costs as much as all of these.
+    if "dot" not in folded and (not any(map(folded.__contains__, ".:。｡")) or _MAYBE.search(folded) is None):
         return ()  # nothing here can be a link; true of most of what people say
     return tuple(_links(folded))
 
