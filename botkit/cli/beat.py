@@ -10,7 +10,7 @@ from rich.console import Console
 from botkit import health
 from botkit.clock import SystemClock
 from botkit.config.load import load_config
-from botkit.errors import ConfigError
+from botkit.errors import ConfigError, StoreError
 
 
 def show_health(config: Path, console: Console, *, as_json: bool) -> int:
@@ -18,7 +18,11 @@ def show_health(config: Path, console: Console, *, as_json: bool) -> int:
     path = load_config(config).runtime.health_file
     if path is None:
         raise ConfigError(f"{config}: runtime.health_file is not set; set it to a path the bot can write")
-    found = health.read(path, SystemClock().now())
+    now = SystemClock().now()
+    try:
+        found = health.read(path, now)
+    except StoreError as problem:  # no file is a finding, not a fault of ours: no bot has written one
+        found = health.Health(at=now, problems=(str(problem),), rooms=())
     if as_json:
         rooms = [{"jid": jid, "state": state, "reason": reason} for jid, state, reason in found.rooms]
         body = {"well": not found.problems, "at": found.at.isoformat(), "problems": found.problems, "rooms": rooms}

@@ -333,6 +333,8 @@ class Connection:
             return LinkClosed(f"the server ended the stream ({condition}{said})")
         if isinstance(fault, TimeoutError):
             return LinkClosed("the server was silent for too long")
+        if fault is not None and not isinstance(fault, OSError | EOFError):
+            _log.error("a fault of ours ended the stream", exc_info=fault)  # it must not pass for the network's
         return LinkClosed(f"the connection was lost ({fault or 'closed by the server'})")
 
     def _redirect(self, other_host: str | None) -> None:
