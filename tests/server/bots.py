@@ -416,7 +416,7 @@ async def spawn_bot(
         **os.environ,
         "BOT_PASSWORD": PASSWORD,
         "PYTHONPATH": str(_REPOSITORY),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONDONTWRITEBYTECODE": None,  # compiling all of it anew takes longer than most tests
         "COLUMNS": "200",
         **(env or {}),
     }
