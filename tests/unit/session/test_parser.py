@@ -155,6 +155,13 @@ def test_floods_of_elements_and_attributes_are_refused():
     assert violation(HEADER + b"<a " + many + b"/>", limits=StreamLimits(attributes=10)) == "policy-violation"
 
 
+@pytest.mark.parametrize("inner", [b"<b/>" * 10, b"<a>" * 5 + b"</a>" * 5, b"<b q='' r='' s='' t='' u='' v=''/>"])
+def test_whole_stanza_of_the_fewest_bytes_past_a_limit_is_refused(inner):
+    limits = StreamLimits(elements=10, depth=5, attributes=5)
+    assert violation(HEADER + b"<a>" + inner + b"</a>", limits=limits) == "policy-violation"
+    assert violation(HEADER, *(b"<a>%s</a>" % inner)[:-1].split(b"@"), b">", limits=limits) == "policy-violation"
+
+
 def test_limits_start_anew_with_each_stanza():
     stanza = b"<a>" + b"<b/>" * 8 + b"</a>"
     assert len(parse(HEADER, *[stanza] * 50, limits=StreamLimits(elements=10, stanza_bytes=60))) == 51
