@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from botkit.model.address import Address
+from botkit.model.archive import LogQuery
+from botkit.storage.sqlite import SqliteStorage
 from botkit.testing.certificates import Authority
 from botkit.testing.prosody import Prosody, ProsodyOptions
 from tests.server.bots import BotProcess, spawn_bot
@@ -333,18 +337,31 @@ async def test_database_that_may_not_be_written_ends_it_with_code_8(nowhere, sta
     no_traceback(bot)
 
 
-async def test_full_disk_stops_neither_hearing_nor_answering(server, account, start_bot, people, fresh_room, unruly):
+async def test_full_disk_stops_nothing_and_loses_nothing(
+    server, account, start_bot, people, fresh_room, unruly, tmp_path
+):
     (alice,) = await people("alice")
     await alice.create_room(fresh_room, "alice")
-    # the largest file that the process may write: to SQLite the same as a disk that is full
-    wrapper = ["prlimit", "--fsize=1500000"]
-    bot = await start_bot(server, await account("bot"), unruly, rooms=[fresh_room], wrapper=wrapper)
+    name = await account("bot")
+    bot = await start_bot(server, name, unruly, rooms=[fresh_room])
     await echoes(alice, fresh_room, "before")
+    # The largest file that the process may write: to SQLite the same as a disk that is full.
+    soft, hard = resource.prlimit(bot.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(bot.pid, resource.RLIMIT_FSIZE, ((tmp_path / "data" / "botkit.db-wal").stat().st_size, hard))
+    since = len(bot.log)
     await alice.say(fresh_room, "!big")
-    await bot.wait_for_log(lambda line: "disk" in json.dumps(line) and line["level"] == "error")
-    await echoes(alice, fresh_room, "after")
+    for number in range(30):
+        await alice.say(fresh_room, f"line {number}")
+    await bot.wait_for_log(lambda line: "disk" in json.dumps(line) and line["level"] == "error", since=since)
+    await bot.wait_for_log("history cannot be written", since=since)
+    await echoes(alice, fresh_room, "meanwhile")
+    resource.prlimit(bot.pid, resource.RLIMIT_FSIZE, (soft, hard))
     assert await bot.stop() == 0
-    assert "Traceback" not in "".join(told(bot))
+    async with SqliteStorage.open(
+        tmp_path / "data" / "botkit.db", Address.parse(f"{name}@{server.domain}"), read_only=True
+    ) as storage:
+        rows = await storage.log.find(LogQuery(room=Address.parse(fresh_room), limit=100))
+    assert {f"line {number}" for number in range(30)} <= {row.body for row in rows}
 
 
 # --- the config ---------------------------------------------------------------------------------------------------
