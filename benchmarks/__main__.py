@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from benchmarks import decode, receive, report
+from benchmarks import decode, dispatch, receive, report
 from benchmarks.harness import ReceiverFailed
 from benchmarks.receiver import RECEIVERS
 from botkit.errors import BotkitError
 from botkit.testing.prosody import Generation
 
-BENCHES = ("receive", "decode")
+BENCHES = ("receive", "decode", "dispatch")
 DEFAULT_RECEIVERS = tuple(name for name in RECEIVERS if not name.endswith("-uvloop"))
 
 
@@ -51,6 +51,11 @@ async def _run(
         found = await decode.run(generation, options.messages, options.rounds, progress)
         title = f"decode: {options.messages} recorded messages, {options.rounds} rounds"
         notes = "for each message; bytes to what a handler is given; no socket, no TLS"
+    elif bench == "dispatch":
+        settings = {"events": dispatch.EVENTS, "rounds": options.rounds}
+        found = await dispatch.run(options.rounds, progress)
+        title = f"dispatch: {dispatch.EVENTS} events, {options.rounds} rounds"
+        notes = "for each event, from the queue to the handler's end; the dispatcher alone"
     else:
         names = tuple(options.receivers.split(","))
         asked = receive.Settings(
@@ -77,7 +82,7 @@ async def _run(
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("benches", nargs="*", choices=[*BENCHES, []], help="which to run (default: all)")
-    parser.add_argument("--messages", type=int, default=5000, help="messages in a round (%(default)s)")
+    parser.add_argument("--messages", type=int, default=3000, help="messages in a round (%(default)s)")
     parser.add_argument("--warm-up", type=int, default=500, help="messages before the first round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (%(default)s)")
     parser.add_argument("--talkers", type=int, default=3, help="occupants who talk (%(default)s)")

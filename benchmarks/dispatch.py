@@ -1,12 +1,12 @@
-"""CPU per event of the dispatcher alone: queue, context, filter, handler. Run: ``python benchmarks/dispatch.py``."""
+"""``dispatch``: what the dispatcher alone costs for each event: queue, context, filter, handler; and 200 commands."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
+from benchmarks.receive import Figures
 from botkit.clock import SystemClock
 from botkit.model.address import Address
 from botkit.model.events import RoomMessage
@@ -69,11 +69,11 @@ def commands() -> Router:
     return router
 
 
-async def measure(router: Router, text: str) -> float:
-    """Microseconds of CPU for each event."""
+async def measure(router: Router, text: str) -> tuple[float, float]:
+    """Microseconds of CPU and of time for each event."""
     link = FakeLink()
     link.add_room(make_room(ROOM))
-    tasks = []
+    tasks: list[asyncio.Future[None]] = []
 
     def spawn(work: Awaitable[None], name: str) -> None:
         tasks.append(asyncio.ensure_future(work))
@@ -94,29 +94,30 @@ async def measure(router: Router, text: str) -> float:
         )
         for number in range(EVENTS)
     ]
-    started = time.process_time()
+    started, wall = time.process_time(), time.perf_counter()
     for message in messages:
         dispatcher.dispatch(message)
     await dispatcher.drain(60)
-    spent = time.process_time() - started
+    spent, waited = time.process_time() - started, time.perf_counter() - wall
     assert dispatcher.failures == 0
-    assert not link.done
-    return spent / EVENTS * 1e6
+    return spent / EVENTS * 1e6, waited / EVENTS * 1e6
 
 
-def main() -> None:
-    """Print the best of five runs for each case."""
+async def run(rounds: int, progress: Callable[[str], None]) -> dict[str, Figures]:
+    """Figures for each case."""
     cases = [
         ("no handler", Router("bench"), "hello everybody"),
-        ("one handler, one filter, passed", one_handler(), "hello everybody"),
-        ("one handler, filter refuses", none_match(), "hello everybody"),
+        ("one handler, its filter passes", one_handler(), "hello everybody"),
+        ("one handler, its filter refuses", none_match(), "hello everybody"),
         ("talk, 200 commands loaded", commands(), "hello everybody"),
-        ("a command of 200, two arguments", commands(), "!command150 7 all of this"),
+        ("one of 200 commands, two arguments", commands(), "!command150 7 all of this"),
     ]
+    found = {name: Figures() for name, _, _ in cases}
     for name, router, text in cases:
-        best = min(asyncio.run(measure(router, text)) for _ in range(5))
-        sys.stdout.write(f"{name:36} {best:6.1f} µs\n")
-
-
-if __name__ == "__main__":
-    main()
+        for turn in range(rounds + 1):
+            progress(f"{name}: round {turn} of {rounds}")
+            cpu, wall = await measure(router, text)
+            if turn:
+                found[name].cpu.append(cpu)
+                found[name].wall.append(wall)
+    return found
