@@ -28,8 +28,8 @@ def show_health(config: Path, console: Console, *, as_json: bool) -> int:
         body = {"well": not found.problems, "at": found.at.isoformat(), "problems": found.problems, "rooms": rooms}
         console.print_json(json.dumps(body))
     elif found.problems:
-        for problem in found.problems:
-            console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+        for line in found.problems:
+            console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     else:
         console.print(f"well: connected, {len(found.rooms)} rooms", style="green", highlight=False)
     return 1 if found.problems else 0
