@@ -128,6 +128,26 @@ async def test_every_stanza_is_counted_and_nothing_else_is(rig):
     assert it.transport.written == b"<a xmlns='urn:xmpp:sm:3' h='7'/>"
 
 
+async def test_requests_for_acknowledgement_in_quick_succession_get_one_answer_within_its_time(rig):
+    it = rig().open()
+    request = "<r xmlns='urn:xmpp:sm:3'/>"
+    it.feed("<message/>" + request)
+    first = it.transport.written
+    for _ in range(5):
+        it.feed("<message/>" + request)
+    assert it.transport.written == first
+    async with asyncio.timeout(2):
+        while it.transport.written == first:  # noqa: ASYNC110  the transport has no signal
+            await asyncio.sleep(0.01)
+    assert it.transport.written == first + b"<a xmlns='urn:xmpp:sm:3' h='6'/>"
+
+
+async def test_acknowledgement_of_many_stanzas_does_not_wait(rig):
+    it = rig().open()
+    it.feed("<message/><r xmlns='urn:xmpp:sm:3'/>" + "<message/>" * 100 + "<r xmlns='urn:xmpp:sm:3'/>")
+    assert it.transport.written.endswith(b"h='1'/><a xmlns='urn:xmpp:sm:3' h='101'/>")
+
+
 async def test_counter_wraps_as_the_rfc_says(rig):
     it = rig().open()
     it.engine.queue._sm_inbound_ctr = 0xFFFFFFFF
