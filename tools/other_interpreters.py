@@ -1,7 +1,7 @@
 """Runs the unit tests and the connection test on every other Python of this machine that botkit supports.
 
-Each gets an environment of its own beside .venv (``.venv-3.12``), from the same lock. Its closing line is
-printed; the whole report only where something failed.
+Each gets an environment of its own beside .venv (``.venv-3.12``), from the same lock, and as many run at once as there
+are cores. Its closing line is printed; the whole report only where something failed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SUPPORTED = ("3.11", "3.12", "3.13")
@@ -42,37 +43,36 @@ def find(version: str) -> Path | None:
     return next((python for python in candidates(version) if python.is_file() and runs(python, version)), None)
 
 
-def pytest(venv: Path, *arguments: str) -> bool:
-    """Run pytest in ``venv``, tell how it ended, and whether all was well."""
-    command: list[str | Path] = [
-        venv / "bin/python",
-        "-m",
-        "pytest",
-        "--color=no",
-        "-p",
-        "no:cacheprovider",
-        *arguments,
-    ]
+def pytest(venv: Path, report: list[str], *arguments: str) -> bool:
+    """Run pytest in ``venv``, add to ``report`` how it ended, and return whether all was well."""
+    command = [venv / "bin/python", "-m", "pytest", "--color=no", "-p", "no:cacheprovider", *arguments]
     try:
         run = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
     except subprocess.TimeoutExpired as hung:
-        print(f"{hung.stdout or b''!s}\n  no end after {DEADLINE} s: pytest {' '.join(arguments)}")
+        report.append(f"{hung.stdout or b''!s}\n  no end after {DEADLINE} s: pytest {' '.join(arguments)}")
         return False
     if run.returncode:
-        print(run.stdout, run.stderr, sep="\n")
+        report += [run.stdout, run.stderr]
     closing = re.findall(r"^=+ (.*(?:passed|failed|error|ran|selected).*?) =+$", run.stdout, re.MULTILINE)
-    print(f"  {' '.join(arguments):<38} {closing[-1] if closing else f'exit code {run.returncode}'}", flush=True)
+    report.append(f"  {' '.join(arguments):<38} {closing[-1] if closing else f'exit code {run.returncode}'}")
     return run.returncode == 0
 
 
 def check(version: str, python: Path) -> bool:
-    """Everything that is asked of one interpreter."""
-    print(f"Python {version} ({python})", flush=True)
+    """Everything that is asked of one interpreter; its report is printed in one piece."""
+    report = [f"Python {version} ({python})"]
     venv = Path(f".venv-{version}")
-    if subprocess.run(["sh", "tools/venv.sh", python, venv], check=False).returncode:
-        return False
-    unit = pytest(venv, *(part for part in UNIT if Path(part).is_dir()))
-    return pytest(venv, *CONNECTION) and unit
+    made = subprocess.run(
+        ["sh", "tools/venv.sh", python, venv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    well = made.returncode == 0
+    if not well:
+        report.append(made.stdout)
+    else:
+        well = pytest(venv, report, *(part for part in UNIT if Path(part).is_dir()))
+        well = pytest(venv, report, *CONNECTION) and well
+    print("\n".join(report), flush=True)
+    return well
 
 
 def main() -> int:
@@ -80,7 +80,9 @@ def main() -> int:
     os.chdir(Path(__file__).parent.parent)
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     others = [(version, python) for version in SUPPORTED if version != own and (python := find(version))]
-    failed = [version for version, python in others if not check(version, python)]
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        well = list(pool.map(lambda other: check(*other), others))
+    failed = [version for (version, _), passed in zip(others, well, strict=True) if not passed]
     if failed:
         print(f"failed on Python {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import random
 import shutil
 import signal
 import socket
@@ -307,14 +309,17 @@ class Prosody:
 
 
 def _free_ports() -> Ports:
-    """Four ports that were free a moment ago; all are held until all are known, so that they differ."""
-    sockets = [socket.create_server((Prosody.host, 0)) for _ in range(4)]
-    try:
-        first, second, third, fourth = (int(held.getsockname()[1]) for held in sockets)
-    finally:
-        for held in sockets:
-            held.close()
-    return Ports(starttls=first, tls=second, http=third, https=fourth)
+    """Four ports that were free a moment ago, outside of the range from which systems give out ports by themselves.
+
+    So no outgoing connection takes one between this and the server's start, or while the server restarts.
+    """
+    found: list[int] = []
+    for port in random.sample(range(20_000, 32_000), 200):
+        with contextlib.suppress(OSError), socket.create_server((Prosody.host, port)):
+            found.append(port)
+        if len(found) == 4:
+            return Ports(starttls=found[0], tls=found[1], http=found[2], https=found[3])
+    raise ProsodyFailed("no free ports between 20000 and 32000 on the loopback interface")
 
 
 def main(arguments: list[str] | None = None) -> int:
