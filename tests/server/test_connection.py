@@ -168,7 +168,8 @@ def test_both_event_loops_serve(install, loop_of, tls):
 
     with Prosody(install, accounts={"bot": "secret"}) as server:
         if loop_of == "uvloop":
-            uvloop = pytest.importorskip("uvloop")
+            import uvloop
+
             uvloop.run(talk())
         else:
             asyncio.run(talk())
