@@ -57,6 +57,10 @@ class _MemoryShelf:
             self.by_id[said.room, said.archive_id] = row
         return row.number
 
+    def insert_all(self, said: Sequence[Said]) -> None:
+        for one in said:
+            self.insert(one)
+
     def _repeated(self, said: Said) -> bool:
         return any(
             (r.said.message_id, r.said.nick, r.body) == (said.message_id, said.nick, said.body)

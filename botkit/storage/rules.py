@@ -7,7 +7,7 @@ row a correction or retraction belongs to, and whether its author may.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -43,6 +43,9 @@ class Shelf(Protocol):
 
     def insert(self, said: Said) -> int | None:
         """Add a row and return its number; None if the room's log has its archive id already."""
+
+    def insert_all(self, said: Sequence[Said]) -> None:
+        """Add rows in order, but for those whose archive ids are there already. None of them may be ``awaited``."""
 
     def row(self, number: int) -> Found:
         """The row with this number."""
@@ -102,20 +105,34 @@ def same_author(keys: frozenset[str], nick: str | None, row: Found) -> bool:
 
 
 def apply(shelf: Shelf, changes: Iterable[LogChange]) -> None:
-    """Apply ``changes`` in order."""
+    """Apply ``changes`` in order. Messages that nothing else is about, as most are, go in together."""
+    plain: list[Said] = []
     for change in changes:
-        if isinstance(change, Said):
-            number = shelf.insert(change)
-            if number is None:
-                continue
-            if change.replaces is not None:
-                _correct(shelf, number, change)
-            if shelf.awaited(change):
-                _settle(shelf, number, change)
-        elif isinstance(change, Retracted):
-            _retract(shelf, change)
-        else:
+        if isinstance(change, CursorMoved):
             shelf.move_cursor(change)
+            continue
+        if isinstance(change, Said):
+            if change.replaces is None and change.archive_id is not None and not shelf.awaited(change):
+                plain.append(change)
+                continue
+            shelf.insert_all(plain)
+            plain.clear()
+            _add(shelf, change)
+        else:
+            shelf.insert_all(plain)
+            plain.clear()
+            _retract(shelf, change)
+    shelf.insert_all(plain)
+
+
+def _add(shelf: Shelf, said: Said) -> None:
+    number = shelf.insert(said)
+    if number is None:
+        return
+    if said.replaces is not None:
+        _correct(shelf, number, said)
+    if shelf.awaited(said):
+        _settle(shelf, number, said)
 
 
 def _correct(shelf: Shelf, number: int, said: Said) -> None:

@@ -40,6 +40,15 @@ def moment_or_none(value: int | None) -> datetime | None:
     return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
+def _values(room: int, said: Said) -> tuple[Any, ...]:
+    real, origin = said.real, said.origin_id
+    return (
+        room, said.archive_id, said.message_id, None if origin == said.message_id else origin, said.replaces,
+        micros(said.at), said.source.value, said.nick, said.identity, said.occupant_id,
+        None if real is None else str(real), said.body,
+    )  # fmt: skip
+
+
 class SqliteShelf:
     """``rules.Shelf`` on one connection, which must be in autocommit mode."""
 
@@ -49,7 +58,7 @@ class SqliteShelf:
         self._rooms: dict[Address, int] = {}
         self._waiting: set[tuple[int, str]] = set()  # room and id; may hold some that no longer wait
         self._waiting_limit = 0
-        self._unindexed: list[tuple[int, str]] = []
+        self._indexed: int | None = None  # rows of this write after this number are not in the full-text index
         self._load()
 
     def write(self, changes: Sequence[LogChange]) -> None:
@@ -69,7 +78,7 @@ class SqliteShelf:
             raise
 
     def _load(self) -> None:
-        self._unindexed.clear()
+        self._indexed = None
         rooms = self._connection.execute("SELECT address, id FROM room WHERE account = ?", (self._account,))
         self._rooms = {Address.parse(address): number for address, number in rooms}
         waiting = self._connection.execute(
@@ -81,9 +90,17 @@ class SqliteShelf:
 
     def _index(self) -> None:
         """Put new rows into the full-text index; due before one of them may change, as the trigger takes it out."""
-        if self._unindexed:
-            self._connection.executemany("INSERT INTO message_words (rowid, body) VALUES (?, ?)", self._unindexed)
-            self._unindexed.clear()
+        if self._indexed is not None:
+            self._connection.execute(
+                "INSERT INTO message_words (rowid, body) SELECT number, body FROM message"
+                " WHERE number > ? AND corrects IS NULL AND body <> ''",
+                (self._indexed,),
+            )
+            self._indexed = None
+
+    def _before_insert(self) -> None:
+        if self._indexed is None:
+            self._indexed = self._connection.execute("SELECT coalesce(max(number), 0) FROM message").fetchone()[0]
 
     def _room(self, room: Address) -> int:
         number = self._rooms.get(room)
@@ -106,21 +123,19 @@ class SqliteShelf:
         room = self._room(said.room)
         if said.source is Source.JOIN_HISTORY and said.archive_id is None and self._repeated(room, said):
             return None
-        real, origin = said.real, said.origin_id
-        values = (
-            room, said.archive_id, said.message_id, None if origin == said.message_id else origin, said.replaces,
-            micros(said.at), said.source.value, said.nick, said.identity, said.occupant_id,
-            None if real is None else str(real), said.body,
-        )  # fmt: skip
-        done = self._connection.execute(_INSERT, values)
+        self._before_insert()
+        done = self._connection.execute(_INSERT, _values(room, said))
         if done.rowcount == 0:
             return None
-        number = done.lastrowid
-        if said.body:
-            self._unindexed.append((number or 0, said.body))
         if said.replaces is not None:
             self._waiting.add((room, said.replaces))
-        return number
+        return done.lastrowid
+
+    def insert_all(self, said: Sequence[Said]) -> None:
+        """Add rows in order, but for those that are there."""
+        if said:
+            self._before_insert()
+            self._connection.executemany(_INSERT, [_values(self._room(one.room), one) for one in said])
 
     def _repeated(self, room: int, said: Said) -> bool:
         """A room without an archive repeats its last messages to whoever joins; ids of the senders must do there."""
@@ -186,7 +201,7 @@ class SqliteShelf:
         """False if surely nothing waits for this message."""
         if not self._waiting:
             return False
-        room = self._rooms[said.room]
+        room = self._rooms.get(said.room)
         return any((room, id_) in self._waiting for id_ in (said.archive_id, said.origin_id, said.message_id) if id_)
 
     def pend(self, change: Retracted) -> None:
