@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from benchmarks import decode, dispatch, receive, report
+from benchmarks import canned, decode, dispatch, receive, report
 from benchmarks.harness import ReceiverFailed
 from benchmarks.receiver import RECEIVERS
 from botkit.errors import BotkitError
 from botkit.testing.prosody import Generation
 
-BENCHES = ("receive", "decode", "dispatch")
+BENCHES = ("receive", "canned", "decode", "dispatch")
 DEFAULT_RECEIVERS = tuple(name for name in RECEIVERS if not name.endswith("-uvloop"))
 
 
@@ -56,6 +56,20 @@ async def _run(
         found = await dispatch.run(options.rounds, progress)
         title = f"dispatch: {dispatch.EVENTS} events, {options.rounds} rounds"
         notes = "for each event, from the queue to the handler's end; the dispatcher alone"
+    elif bench == "canned":
+        replayed = canned.Settings(
+            receivers=tuple(options.receivers.split(",")),
+            messages=options.messages,
+            warm_up=options.warm_up,
+            rounds=options.rounds,
+            generation=generation,
+            profile=options.profile,
+            profile_file=report.RESULTS / f"{options.profile}.prof",
+        )
+        settings |= {"warm_up": options.warm_up, "receivers": replayed.receivers, "burst": canned.BURST}
+        found = await canned.run(replayed, progress)
+        title = f"canned: {options.messages} recorded messages replayed, {options.rounds} rounds"
+        notes = "for each message; one receiver at a time, over TLS, from a stand-in that is never the limit"
     else:
         names = tuple(options.receivers.split(","))
         asked = receive.Settings(
