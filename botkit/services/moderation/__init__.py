@@ -2,13 +2,12 @@
 
 from botkit.services.moderation.breaker import Breaker, Limits
 from botkit.services.moderation.ladder import ImmuneSet, Ladder, Measure
-from botkit.services.moderation.links import Link, find_links
 from botkit.services.moderation.memory import Memory, Person
-from botkit.services.moderation.normalise import normalise
 from botkit.services.moderation.plan import Plan, Target, Verdict, make_plan
 from botkit.services.moderation.rules import AnomalyRule, DuplicateRule, Finding, FloodRule, LinkRule, Rule, WordRule
 from botkit.services.moderation.statement import Statement
 from botkit.services.moderation.warden import Policy, Warden
+from botkit.text import Link, find_links, normalise
 
 __all__ = [
     "AnomalyRule", "Breaker", "DuplicateRule", "Finding", "FloodRule", "ImmuneSet", "Ladder", "Limits", "Link",

@@ -26,6 +26,21 @@ class Person:
     shown: deque[int] = field(default_factory=lambda: deque(maxlen=16))  # hashes of status texts and the like
     warned: float | None = None  # when last, on the monotonic clock
     struck: dict[str, float] = field(default_factory=dict)  # when each measure was last taken, likewise
+    _times: dict[int, int] = field(default_factory=dict)  # how often each of ``texts`` is among them
+
+    def heard(self, mark: int, second: float) -> int:
+        """Remember a text by its hash. How many of those remembered are the same, this one included."""
+        texts, times = self.texts, self._times
+        if len(texts) == REMEMBERED:
+            oldest = texts[0]
+            if times[oldest] == 1:
+                del times[oldest]
+            else:
+                times[oldest] -= 1
+        texts.append(mark)
+        self.texts_at.append(second)
+        same = times[mark] = times.get(mark, 0) + 1
+        return same
 
     def total(self, second: float, window: float) -> int:
         """Points of the last ``window`` seconds before ``second``."""

@@ -7,10 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from botkit.services.moderation.links import canonical_host, within
 from botkit.services.moderation.memory import REMEMBERED, Person
-from botkit.services.moderation.normalise import closed_up, normalise
 from botkit.services.moderation.statement import Statement
+from botkit.text import canonical_host, normalise, within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,29 +51,30 @@ class WordRule:
         self._single = frozenset(w for w in normal if re.fullmatch(r"\w+", w))
         others = normal - self._single
         self._others = _alternation(others)
-        # Looking for a few plain texts costs a fraction of one regular expression.
-        self._cores = tuple({parts[0] for w in others if (parts := w.strip("*").split())})
+        # Looking for a few plain texts costs a fraction of one regular expression, and of taking a text apart.
+        self._cores = tuple({parts[0] for w in normal if (parts := w.strip("*").split())})
+        self._few = len(self._cores) <= _FEW
         self._unwanted = _alternation(normal)
         self._allowed = _alternation(allow)
 
     def examine(self, said: Statement, person: Person) -> Finding | None:
         """The first unwanted word, also where its letters are kept apart."""
-        hit = None
-        # Most messages have none of the words: that is found out by looking each of theirs up in a set.
-        if not self._single.isdisjoint(said.tokens) or self._may_hold_others(said.folded):
-            hit = self._first(said.folded)
-        if hit is None and (closed := closed_up(said.folded, said.tokens)):
+        if self._unwanted is None:
+            return None
+        hit = self._first(said.folded) if self._may_match(said) else None
+        if hit is None and (closed := said.closed):
             hit = self._first(closed)
         if hit is None:
             return None
         return Finding(rule=self.name, points=self._points, label="unwanted word", evidence=hit)
 
-    def _may_hold_others(self, text: str) -> bool:
-        if self._others is None:
-            return False
-        if len(self._cores) <= _FEW and not any(map(text.__contains__, self._cores)):
-            return False
-        return self._others.search(text) is not None
+    def _may_match(self, said: Statement) -> bool:
+        """False for nearly all of what people say, and then surely."""
+        if self._few:
+            return any(map(said.folded.__contains__, self._cores))
+        if not self._single.isdisjoint(said.tokens):
+            return True
+        return self._others is not None and self._others.search(said.folded) is not None
 
     def _first(self, text: str) -> str | None:
         allowed: list[tuple[int, int]] | None = None
@@ -105,6 +105,8 @@ class LinkRule:
 
     def examine(self, said: Statement, person: Person) -> Finding | None:
         """The first link that is not wanted."""
+        if self._others and not self._deny:
+            return None
         for link in said.links:
             if denied := within(link.host, self._deny):
                 return self._found("link to a listed site", f"{link.written} ({denied})")
@@ -152,10 +154,10 @@ class DuplicateRule:
         # A correction that changes nothing is a client's oddity, no second message.
         if not said.spoken or said.stock or said.replaces is not None or len(said.folded) < self._shortest:
             return None
-        mark = hash(" ".join(said.folded.split()))
-        person.texts.append(mark)
-        person.texts_at.append(said.second)
-        if person.texts.count(mark) < self._times:
+        text = said.folded
+        # Only a printable text may have no other space than U+0020.
+        mark = hash(text.strip() if text.isprintable() and "  " not in text else " ".join(text.split()))
+        if person.heard(mark, said.second) < self._times:
             return None
         pairs = zip(person.texts, person.texts_at, strict=True)
         same = sum(other == mark and abs(said.second - when) <= self._seconds for other, when in pairs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,10 +9,7 @@ from botkit.model.address import Address
 from botkit.model.events import Event, ReactionsChanged, RoomMessage, StatusChanged, SubjectChanged
 from botkit.model.messages import ArchiveId, MessageId, Source
 from botkit.model.rooms import Occupant
-from botkit.services.moderation.links import Link, find_links
-from botkit.services.moderation.normalise import normalise
-
-_TOKEN = re.compile(r"\w+")
+from botkit.text import Link, closed_up, find_links, normalise, words
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: made for every message, and freezing would double its cost
@@ -41,14 +37,22 @@ class Statement:
     source: Source = Source.LIVE
     anomalies: tuple[str, ...] = ()
     _tokens: list[str] | None = None
+    _closed: str | None = None
     _links: tuple[Link, ...] | None = None
 
     @property
     def tokens(self) -> list[str]:
         """The words of ``folded``; found once for all rules."""
         if self._tokens is None:
-            self._tokens = _TOKEN.findall(self.folded)
+            self._tokens = words(self.folded)
         return self._tokens
+
+    @property
+    def closed(self) -> str:
+        """The words of ``folded`` whose letters were kept apart, closed up; "" if there are none."""
+        if self._closed is None:
+            self._closed = closed_up(self.folded)
+        return self._closed
 
     @property
     def links(self) -> tuple[Link, ...]:

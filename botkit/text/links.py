@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from botkit.services.moderation.normalise import normalise
+from botkit.text.fold import normalise
 
 # An address with a scheme. Everything up to a space or a bracket that closes it belongs to it.
 _WITH_SCHEME = re.compile(
@@ -19,7 +19,8 @@ _BARE = re.compile(
 _PATH = re.compile(r"[^\s<>\"']{1,100}")
 _DOTS = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?|[。｡．]")
 _COLON = re.compile(r"[\[({]:[\])}]")
-_MAYBE = re.compile(r"[.:。｡]\S")
+_MAYBE = re.compile(r"[.:]\S")
+_WIDE_DOT = re.compile(r"。[a-z]|。\w{2,24}(?!\w)")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
 
 # Ends of host names that are counted as links wherever they stand. Others ("readme.md", "done.it", "main.py") are ends
@@ -55,7 +56,12 @@ def find_links(text: str, *, normalised: bool = False) -> tuple[Link, ...]:
     """Every link in ``text``, in order of kinds. Never raises. ``normalised``: the text is so already."""
     folded = text if normalised else normalise(text)
     # Plain texts first: most messages have no such character, and each search costs as much as all of these.
-    if "dot" not in folded and (not any(map(folded.__contains__, ".:。｡")) or _MAYBE.search(folded) is None):
+    # 。 and its like do not begin a link where letters follow that end no host: so ends every Japanese sentence.
+    if (
+        "dot" not in folded
+        and not (("." in folded or ":" in folded) and _MAYBE.search(folded))
+        and not ("。" in folded and _WIDE_DOT.search(folded))
+    ):
         return ()  # nothing here can be a link; true of most of what people say
     return tuple(_links(folded))
 
