@@ -1,7 +1,7 @@
 """``canned``: recorded messages replayed by a stand-in server, which is never the limit, to each receiver in its turn.
 
 The receivers are those of ``receive``, with their real sockets, TLS and streams. One has the machine to itself while it
-is its turn (the stand-in writes from another process), so that wall time is its own: how many messages a second it takes.
+is its turn (the stand-in writes from another process), so that wall time is its own.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ _PRESENCE = (
 
 
 class StandIn:
-    """The server; a context manager. ``password`` lets any account in; ``people``, nick to occupant-id, are in each room.
+    """The server; a context manager. ``password`` lets any account in.
 
-    ``sessions`` by the local part of the account, once that has bound its resource.
+    ``people``, nick to occupant-id, are in each room. ``sessions`` by the local part of the account, once that has bound its resource.
     """
 
     def __init__(self, folder: Path, *, password: str, people: dict[str, str]) -> None:
