@@ -52,7 +52,8 @@ def decode_message(stanza: Element, at: datetime, known: Known, replaying: bool 
             error=parse_error(draft.error, str(draft.sender)),
         )
     if draft.result is not None:
-        if draft.sender.is_bare and not draft.has_body and not draft.has_subject:
+        beside = draft.has_body or draft.has_subject or draft.stray or draft.attachments or draft.html_texts
+        if draft.sender.is_bare and not beside:
             return _archive_result(stanza, draft, draft.result, at, known)
         draft.odd(anomalies.FORGED_ARCHIVE_RESULT)
     return _single(stanza, draft, at, known)
