@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from itertools import pairwise
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botkit.session import parser as module
+from botkit.session.exact_parser import ExactParser
 from botkit.session.parser import FOOTER, StreamHeader, StreamItem, StreamLimits, StreamParser, StreamViolation
 
 HEADER = (
@@ -32,6 +36,9 @@ def parse(*chunks: bytes, limits: StreamLimits | None = None) -> list[StreamItem
 
 
 def shape(items: list[StreamItem]) -> list[object]:
+    for item in items:
+        if isinstance(item, Element):
+            item.tail = None
     return [ElementTree.tostring(item) if isinstance(item, Element) else item for item in items]
 
 
@@ -169,26 +176,45 @@ def test_limits_start_anew_with_each_stanza():
 
 def test_white_space_between_stanzas_is_nothing_and_is_not_kept():
     parser, out = StreamParser(), []
-    parser.feed(HEADER, out)
-    for _ in range(100):
-        parser.feed(b" " * 10_000, out)
+    parser.feed(HEADER + b"<presence></presence>", out)
+    parser.feed(b"<presence></presence>", out)
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            parser.feed(b" " * 10_000, out)
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
     parser.feed(b"<presence/>", out)
-    assert out[1].text is None
-    assert not len(parser._root)
-    parser.feed(b" " * 10_000 + b"<presence/>", out)
-    assert out[1].tail is None
+    assert [item.text for item in out[1:]] == [None] * 3
+    assert out[2].tail is None
+
+
+def test_text_between_stanzas_is_nothing_and_does_not_pile_up():
+    parser, out = StreamParser(), []
+    parser.feed(HEADER + b"<presence></presence>", out)
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            parser.feed(b"nobody's words " * 1000, out)
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    parser.feed(b"<presence/>", out)
+    assert len(out) == 3
 
 
 def test_names_of_strangers_do_not_pile_up(monkeypatch):
-    monkeypatch.setattr(module, "_NAMES_KEPT", 50)
-    monkeypatch.setattr(module, "_NAMES_BEFORE_RENEWAL", 200)
+    monkeypatch.setattr(module, "_RENEW_AFTER", 5000)
     parser, out = StreamParser(), []
     parser.feed(HEADER, out)
-    first = parser._expat
+    seen = []
     for number in range(1000):
         parser.feed(b"<message t%d='1'><n%d xmlns='u:%d'>x</n%d></message>" % ((number,) * 4), out)
-        assert len(parser._interned) < 300
-    assert parser._expat is not first
+        assert parser._parser.fed <= 5000
+        if parser._parser not in seen:
+            seen.append(parser._parser)
+    assert len(seen) > 5
     assert len(out) == 1001
     assert out[-1].tag == "{jabber:client}message"
     assert out[-1][0].tag == "{u:999}n999"
@@ -197,9 +223,7 @@ def test_names_of_strangers_do_not_pile_up(monkeypatch):
     assert out[-1] is FOOTER
 
 
-def test_size_is_counted_right_after_a_renewal(monkeypatch):
-    monkeypatch.setattr(module, "_NAMES_KEPT", 5)
-    monkeypatch.setattr(module, "_NAMES_BEFORE_RENEWAL", 10)
+def test_size_is_counted_from_where_a_stanza_begins():
     parser, out = StreamParser(StreamLimits(stanza_bytes=200)), []
     parser.feed(HEADER, out)
     for number in range(100):
@@ -209,6 +233,62 @@ def test_size_is_counted_right_after_a_renewal(monkeypatch):
     assert len(out) == 101
     with pytest.raises(StreamViolation):
         parser.feed(b"<a>" + b"x" * 210 + b"</a>", out)
+
+
+PLAIN = HEADER + b"<message><body>one</body></message>"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"<message a='b>", b"c'><body/></message>"),
+        (b"<message a='/>", b"c'><body/></message>"),
+        (b"<message><body>x", b"</body></message", b"><presence/>"),
+        (b"<message/><", b"presence/>"),
+        (b"<message/><presence", b"/>"),
+        (b"<message><body>a > b", b" &am", b"p; c></body></message>"),
+        (b"<message/> &gt", b";<presence/>"),
+        (b"<message><body>", "€".encode()[:1], "€".encode()[1:], b"</body></message>"),
+        (b"<message><body><", b"![CDATA[<x>]]>", b"</body></message>"),
+        (b"<message/>" * 300 + b"<message>", b"<a>" * 100 + b"</a>" * 100, b"</message>"),
+        (b"<message><body>" + b"x" * 200_000, b"</body></message>", b"<presence/>"),
+    ],
+)
+def test_cut_at_a_hard_place_changes_nothing(pieces):
+    assert shape(parse(PLAIN, *pieces, b"<iq/>")) == shape(parse(PLAIN + b"".join(pieces) + b"<iq/>"))
+
+
+@pytest.mark.parametrize("pieces", [(b"<message><", b"!-- x -->"), (b"<message><", b"?x y?>"), (b"<", b"!-- x -->")])
+def test_comment_that_comes_in_two_pieces_ends_the_stream(pieces):
+    assert violation(PLAIN, *pieces) == "restricted-xml"
+
+
+_texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20).map(
+    lambda text: escape(text, {"'": "&apos;"})
+)
+_names = st.sampled_from(["message", "presence", "body", "x", "stream:error"])
+_spaces = st.sampled_from(["", " xmlns='urn:x'", " xmlns:y='urn:y' y:z='1'", " xmlns=''"])
+_leaves = st.builds("<{0}{1} a='{2}'/>".format, _names, _spaces, _texts) | _texts
+_elements = st.recursive(
+    _leaves,
+    lambda inner: st.builds(
+        lambda name, space, content: f"<{name}{space}>{''.join(content)}</{name}>",
+        _names, _spaces, st.lists(inner, max_size=4),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(_elements, max_size=5), st.lists(st.integers(0, 400), max_size=6))
+def test_plain_parser_gives_what_the_exact_one_gives(stanzas, cuts):
+    data = "".join(stanzas).encode()
+    expected: list[StreamItem] = []
+    ExactParser(StreamLimits()).feed(HEADER + data, expected)
+    edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    pieces = [data[start:end] for start, end in pairwise(edges)]
+    found = parse(HEADER + b"<presence></presence>", *pieces)
+    assert shape(found[2:]) == shape(expected[1:])
 
 
 @pytest.mark.parametrize("odd", ["a}b", "{jabber:client", "{jabber:client}", "a b", "\n", "{", "}"])
