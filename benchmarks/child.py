@@ -4,6 +4,8 @@ The bench writes commands to standard input, one a line; each is answered by one
 
     mark              CPU and clock now; what was counted since the last mark is forgotten
     wait COUNT SECONDS   until COUNT messages came since the mark: how many, their checksum, when the first and the last
+    usage             CPU and memory now
+    go                begin, where there is a job to begin
     stop              end in order
 
 They are read by a thread, which sleeps while messages come in and thereby costs nothing.
@@ -17,7 +19,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 
@@ -61,10 +63,12 @@ class Control:
         self._answers = os.fdopen(os.dup(1), "w", buffering=1)
         os.dup2(2, 1)
         self._stop: Callable[[], object] = lambda: os._exit(0)
+        self._go: Callable[[], object] = lambda: None
 
-    def ready(self, stop: Callable[[], object]) -> None:
-        """The receiver is in the room. ``stop`` ends it; it is called from another thread."""
+    def ready(self, stop: Callable[[], object], go: Callable[[], object] | None = None) -> None:
+        """The receiver is in the room. ``stop`` ends it, ``go`` begins its job; both are called from another thread."""
         self._stop = stop
+        self._go = go or self._go
         threading.Thread(target=self._serve, name="control", daemon=True).start()
         self._answer({"ready": True})
 
@@ -80,23 +84,34 @@ class Control:
                     self._answer({**_usage(), **counted, "first": COUNTER.first, "last": COUNTER.last})
                 case ["usage"]:
                     self._answer(_usage())
+                case ["go"]:
+                    self._answer(_usage())
+                    self._go()
                 case ["stop"]:
                     break
         # End of input: the bench is gone, so this process goes too.
         self._stop()
 
-    def _answer(self, values: dict[str, object]) -> None:
+    def _answer(self, values: Mapping[str, object]) -> None:
         print(json.dumps(values), file=self._answers, flush=True)
 
 
-def _usage() -> dict[str, object]:
+def _usage() -> dict[str, float]:
     loop = time.pthread_getcpuclockid(threading.main_thread().ident or 0)
-    return {"cpu_ns": time.process_time_ns(), "loop_ns": time.clock_gettime_ns(loop), "peak_kib": _peak()}
+    return {
+        "now": time.perf_counter(),
+        "cpu_ns": time.process_time_ns(),
+        "loop_ns": time.clock_gettime_ns(loop),
+        **_memory(),
+    }
 
 
-def _peak() -> int:
-    """The most memory this program held. Not ``ru_maxrss``: that begins with what the parent held when it forked."""
+def _memory() -> dict[str, int]:
+    """What this program holds, and the most it held. Not ``ru_maxrss``: that begins with what the parent held."""
+    names = {"VmHWM:": "peak_kib", "VmRSS:": "rss_kib"}
+    found = dict.fromkeys(names.values(), 0)
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1])
-    return 0
+        name, _, rest = line.partition("\t")
+        if name in names:
+            found[names[name]] = int(rest.split()[0])
+    return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.child import COUNTER, Control
@@ -24,16 +25,37 @@ def run(orders: Orders, control: Control) -> None:
 
 
 async def _main(orders: Orders, control: Control) -> None:
-    connected, joined, stopped = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    wanted = set(orders.all_rooms)
+    joined, stopped = asyncio.Event(), asyncio.Event()
 
     def emit(event: Event) -> None:
         if isinstance(event, RoomMessage):
             if event.author.nick:
                 COUNTER.seen(event.body)
-        elif isinstance(event, StreamEstablished):
-            connected.set()
         elif isinstance(event, RoomStateChanged) and event.state is RoomState.JOINED:
-            joined.set()
+            wanted.discard(str(event.room))
+            if not wanted:
+                joined.set()
+
+    async with linked(orders, emit) as link:
+        async with asyncio.timeout(20 + 0.2 * len(orders.rooms)):
+            for room in orders.all_rooms:
+                await link.join(RoomSettings(address=Address.parse(room), nick=orders.account))
+            await joined.wait()
+        loop = asyncio.get_running_loop()
+        control.ready(lambda: loop.call_soon_threadsafe(stopped.set))
+        await stopped.wait()
+
+
+@asynccontextmanager
+async def linked(orders: Orders, emit: Callable[[Event], None]) -> AsyncIterator[XmppLink]:
+    """botkit's link, connected; closed with the block."""
+    connected = asyncio.Event()
+
+    def told(event: Event) -> None:
+        if isinstance(event, StreamEstablished):
+            connected.set()
+        emit(event)
 
     settings = ConnectionSettings(
         address=Address.parse(orders.jid),
@@ -48,15 +70,11 @@ async def _main(orders: Orders, control: Control) -> None:
         def spawn(work: Awaitable[None], name: str) -> None:
             group.create_task(_awaited(work), name=name)
 
-        link = XmppLink(settings, emit=emit, clock=SystemClock(), spawn=spawn)
+        link = XmppLink(settings, emit=told, clock=SystemClock(), spawn=spawn)
         spawn(link.run(), "link")
         async with asyncio.timeout(20):
             await connected.wait()
-            await link.join(RoomSettings(address=Address.parse(orders.room), nick=orders.account))
-            await joined.wait()
-        loop = asyncio.get_running_loop()
-        control.ready(lambda: loop.call_soon_threadsafe(stopped.set))
-        await stopped.wait()
+        yield link
         await link.close()
 
 

@@ -29,24 +29,29 @@ port = {port}
 tls = "direct"
 ca_file = {ca_file}
 
-[[rooms]]
-jid = {room}
-nick = {nick}
-
 [storage]
 path = "botkit.db"
 
 [log]
 level = "warning"
 
+{rooms}
+{settings}
 {keeper}
 [modules.counting]
 use = "benchmarks.counting_bot"
+"""
+_ROOM = """\
+[[rooms]]
+jid = {jid}
+nick = {nick}
 """
 # Talkers say in a second what people say in an hour; the rules are to look at all and find nothing.
 _KEEPER = """\
 [modules.keeper]
 use = "bots.keeper"
+"""
+_RULES = """\
 dry_run = true
 words = ["viagra", "casino*", "free money", "crypto giveaway", "buy followers"]
 deny_links = ["spam.example", "phish.example"]
@@ -67,10 +72,10 @@ def run(orders: Orders, control: Control) -> None:
 async def _main(app: App, orders: Orders, control: Control) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(app.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(20 + 0.2 * len(orders.rooms)):
             # Caught up, the cursor moves with every message, as it does in a bot that runs.
-            room = Address.parse(orders.room)
-            while not (hasattr(app, "history") and app.history.caught_up(room)):  # noqa: ASYNC110
+            rooms = [Address.parse(room) for room in orders.all_rooms]
+            while not (hasattr(app, "history") and all(map(app.history.caught_up, rooms))):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         loop = asyncio.get_running_loop()
         control.ready(lambda: loop.call_soon_threadsafe(app.stop))
@@ -80,17 +85,19 @@ def _config(orders: Orders) -> Path:
     folder = Path(orders.folder)
     (folder / "password").write_text(orders.password)
     (folder / "password").chmod(0o600)
-    values = {
-        "jid": orders.jid,
-        "host": orders.host,
-        "ca_file": orders.ca_file,
-        "room": orders.room,
-        "nick": orders.account,
-    }
-    keeper = _KEEPER if orders.name == "botkit-keeper" else ""
-    path = folder / "bot.toml"
     # Strings in JSON without what TOML has no word for are strings in TOML.
+    values = {"jid": orders.jid, "host": orders.host, "ca_file": orders.ca_file}
+    nick = json.dumps(orders.account)
+    rooms = "".join(_ROOM.format(jid=json.dumps(room), nick=nick) for room in orders.all_rooms)
+    keeper = _KEEPER + (orders.keeper or _RULES) if orders.name == "botkit-keeper" else ""
+    path = folder / "bot.toml"
     path.write_text(
-        _CONFIG.format(**{key: json.dumps(value) for key, value in values.items()}, port=orders.port, keeper=keeper)
+        _CONFIG.format(
+            **{key: json.dumps(value) for key, value in values.items()},
+            port=orders.port,
+            rooms=rooms,
+            settings=orders.settings,
+            keeper=keeper,
+        )
     )
     return path

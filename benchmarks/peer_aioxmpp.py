@@ -42,24 +42,31 @@ def run(orders: Orders, control: Control) -> None:
     asyncio.run(_main(orders, control))
 
 
-async def _main(orders: Orders, control: Control) -> None:
+def new_client(orders: Orders) -> Any:
+    """A client that is not connected yet."""
+
     async def password(_jid: Any, attempt: int) -> str | None:
         return orders.password if attempt == 0 else None
 
-    client = aioxmpp.PresenceManagedClient(
+    return aioxmpp.PresenceManagedClient(
         aioxmpp.JID.fromstr(f"{orders.jid}/bench"),
         security_layer.SecurityLayer(None, None, True, [security_layer.PasswordSASLProvider(password)]),
         override_peer=[(orders.host, orders.port, _DirectTls(orders.ca_file))],
     )
+
+
+async def _main(orders: Orders, control: Control) -> None:
+    client = new_client(orders)
     rooms = client.summon(muc.MUCClient)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     async with client.connected():
-        room, joined = rooms.join(
-            aioxmpp.JID.fromstr(orders.room), orders.account, autorejoin=False, history=muc.xso.History(maxstanzas=0)
-        )
-        room.on_message.connect(_seen)
-        await asyncio.wait_for(joined, 20)
+        for address in orders.all_rooms:
+            room, joined = rooms.join(
+                aioxmpp.JID.fromstr(address), orders.account, autorejoin=False, history=muc.xso.History(maxstanzas=0)
+            )
+            room.on_message.connect(_seen)
+            await asyncio.wait_for(joined, 20)
         control.ready(lambda: loop.call_soon_threadsafe(stopped.set))
         await stopped.wait()
 

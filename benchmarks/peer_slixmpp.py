@@ -33,7 +33,8 @@ async def _main(orders: Orders, control: Control) -> None:
     client.connect(orders.host, orders.port)
     await asyncio.wait_for(started, 20)
     client.send_presence()
-    await client.plugin["xep_0045"].join_muc_wait(JID(orders.room), orders.account, maxstanzas=0, timeout=20)
+    for room in orders.all_rooms:
+        await client.plugin["xep_0045"].join_muc_wait(JID(room), orders.account, maxstanzas=0, timeout=20)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     control.ready(lambda: loop.call_soon_threadsafe(stopped.set))

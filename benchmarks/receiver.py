@@ -6,7 +6,7 @@ import importlib
 import json
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.child import Control
@@ -20,6 +20,17 @@ RECEIVERS = {
     "botkit-keeper": "benchmarks.ours_pipeline",
 }
 """Every receiver and the module whose ``run(orders, control)`` it is."""
+_OTHERS = {
+    "moderator-slixmpp": "benchmarks.moderator_slixmpp",
+    "raw": "benchmarks.joiners",
+    "raw-asking": "benchmarks.joiners",
+    "joins-slixmpp": "benchmarks.joiners",
+    "joins-aioxmpp": "benchmarks.joiners",
+    "joins-botkit": "benchmarks.joiners",
+    "archive-slixmpp": "benchmarks.archive_slixmpp",
+    "archive-botkit": "benchmarks.archive_ours",
+}
+"""Those with another job than to listen."""
 STORING = frozenset({"botkit", "botkit-keeper"})
 """Those that keep every message, in a database in their folder."""
 
@@ -38,6 +49,17 @@ class Orders:
     room: str
     folder: str
     profile: str | None = None
+    rooms: list[str] = field(default_factory=list)
+    """More rooms to join than ``room``."""
+    settings: str = ""
+    """More TOML for a bot of ours."""
+    keeper: str = ""
+    """TOML in place of the keeper's usual settings."""
+
+    @property
+    def all_rooms(self) -> list[str]:
+        """Every room to join."""
+        return [self.room, *self.rooms]
 
     @property
     def jid(self) -> str:
@@ -55,7 +77,7 @@ def main() -> None:
     control = Control()
     orders = Orders(**json.loads(sys.argv[1]))
     logging.basicConfig(level=logging.WARNING)
-    module = importlib.import_module(RECEIVERS[orders.name])
+    module = importlib.import_module((RECEIVERS | _OTHERS)[orders.name])
     if orders.profile is None:
         module.run(orders, control)
         return

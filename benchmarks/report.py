@@ -8,6 +8,7 @@ import platform
 import sqlite3
 import ssl
 import statistics
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,40 @@ RESULTS = Path(__file__).resolve().parent / "results"
 TARGET = 0.5
 """At most this share of bare slixmpp's CPU a message is what the whole pipeline aims at. Shown, not asserted."""
 _PEER = "slixmpp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A bench's figures where they are no comparison by message: the first column of ``rows`` says of what."""
+
+    title: str
+    notes: str
+    settings: dict[str, object]
+    columns: tuple[str, ...]
+    rows: list[tuple[str | float | None, ...]]
+
+
+def show_sheet(console: Console, sheet: Sheet) -> None:
+    """Print it."""
+    table = Table(title=sheet.title, caption=sheet.notes, caption_justify="left", title_justify="left")
+    for number, column in enumerate(sheet.columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=not number)
+    for row in sheet.rows:
+        ours = str(row[0]).startswith("botkit")
+        table.add_row(*(_cell(value) for value in row), style="green" if ours else "")
+    console.print(table)
+
+
+def write_sheet(name: str, sheet: Sheet, folder: Path = RESULTS) -> Path:
+    """Write it as JSON; returns the file."""
+    rows = [dict(zip(sheet.columns, row, strict=True)) for row in sheet.rows]
+    return _write(name, {"settings": sheet.settings, "rows": rows}, folder)
+
+
+def _cell(value: str | float | None) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
 
 
 def show(console: Console, title: str, notes: str, found: dict[str, Figures]) -> None:
@@ -47,28 +82,26 @@ def show(console: Console, title: str, notes: str, found: dict[str, Figures]) ->
 
 def write(name: str, settings: dict[str, object], found: dict[str, Figures], folder: Path = RESULTS) -> Path:
     """Write one bench's figures as JSON; returns the file."""
+    receivers = {
+        key: {
+            "cpu_us": figures.cpu,
+            "cpu_us_median": figures.cpu_median,
+            "loop_us": figures.loop,
+            "wall_us": figures.wall,
+            "wall_us_median": figures.wall_median,
+            "peak_mib": figures.peak_mib or None,
+            "ratio_to_slixmpp": _ratio(figures, found),
+        }
+        for key, figures in found.items()
+    }
+    return _write(name, {"settings": settings, "target": TARGET, "receivers": receivers}, folder)
+
+
+def _write(name: str, content: dict[str, object], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    content = {
-        "bench": name,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": settings,
-        "machine": _machine(),
-        "target": TARGET,
-        "receivers": {
-            key: {
-                "cpu_us": figures.cpu,
-                "cpu_us_median": figures.cpu_median,
-                "loop_us": figures.loop,
-                "wall_us": figures.wall,
-                "wall_us_median": figures.wall_median,
-                "peak_mib": figures.peak_mib or None,
-                "ratio_to_slixmpp": _ratio(figures, found),
-            }
-            for key, figures in found.items()
-        },
-    }
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    head = {"bench": name, "at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": _machine()}
+    path.write_text(json.dumps(head | content, indent=2) + "\n")
     return path
 
 

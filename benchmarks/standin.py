@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import secrets
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -44,16 +44,23 @@ _ROOM_FEATURES: tuple[str, ...] = (
     "urn:xmpp:message-moderate:0", "urn:xmpp:message-moderate:1", "jabber:iq:register", "vcard-temp",
 )  # fmt: skip
 _SERVER_FEATURES: tuple[str, ...] = ("http://jabber.org/protocol/disco#info",)
+_MODERATION = {"{urn:xmpp:message-moderate:1}moderate", "{urn:xmpp:message-moderate:0}moderate"}
 _PRESENCE = (
-    "<presence from={} to={}><occupant-id xmlns='urn:xmpp:occupant-id:0' id={}/>"
-    "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/>{}</x></presence>"
+    "<presence from={} to={}>{}<occupant-id xmlns='urn:xmpp:occupant-id:0' id={}/>"
+    "<x xmlns='http://jabber.org/protocol/muc#user'><item {}/>{}</x></presence>"
 )
+_USUAL = (
+    "<show>away</show><priority>0</priority><c xmlns='http://jabber.org/protocol/caps' hash='sha-1'"
+    " node='https://gajim.org' ver='iAOzqbDAvz2lVOK3p3vUPJTNFPw='/><x xmlns='vcard-temp:x:update'/>"
+)
+_VISITOR, _ADMIN = "affiliation='none' role='participant'", "affiliation='admin' role='moderator'"
 
 
 class StandIn:
     """The server; a context manager. ``password`` lets any account in.
 
-    ``people``, nick to occupant-id, are in each room. ``sessions`` by the local part of the account, once that has bound its resource.
+    ``people``, nick to occupant-id, are in each room. ``sessions`` by the local part of the account, once it has bound
+    its resource. ``on_moderation`` is told the archive id of each message that somebody wants taken away.
     """
 
     def __init__(self, folder: Path, *, password: str, people: dict[str, str]) -> None:
@@ -62,6 +69,7 @@ class StandIn:
         self.password = password
         self.people = people
         self.sessions: dict[str, Session] = {}
+        self.on_moderation: Callable[[str], None] = lambda archive_id: None
         self._folder = folder
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -241,6 +249,9 @@ class Session:
             return _disco(to)
         if name == "{urn:xmpp:mam:2}query":
             return "<fin xmlns='urn:xmpp:mam:2' complete='true'><set xmlns='http://jabber.org/protocol/rsm'/></fin>"
+        if name in _MODERATION and payload is not None:
+            self._server.on_moderation(payload.get("id") or "")
+            return ""
         if name in ("{jabber:iq:roster}query", "{http://jabber.org/protocol/disco#items}query"):
             return f"<query xmlns='{name[1:].partition('}')[0]}'/>"
         if name in ("{urn:xmpp:ping}ping", "{urn:ietf:params:xml:ns:xmpp-session}session"):
@@ -262,8 +273,8 @@ class Session:
         room = to.partition("/")[0]
         me = quoteattr(self.jid)
         for nick, occupant_id in self._server.people.items():
-            yield _PRESENCE.format(quoteattr(f"{room}/{nick}"), me, quoteattr(occupant_id), "")
-        yield _PRESENCE.format(quoteattr(to), me, "'our-own'", "<status code='110'/>")
+            yield _PRESENCE.format(quoteattr(f"{room}/{nick}"), me, _USUAL, quoteattr(occupant_id), _VISITOR, "")
+        yield _PRESENCE.format(quoteattr(to), me, "", "'our-own'", _ADMIN, "<status code='110'/>")
         yield f"<message type='groupchat' from='{room}' to={me}><subject/></message>"
 
 
