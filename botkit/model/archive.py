@@ -8,7 +8,6 @@ from datetime import datetime
 from botkit.model.address import Address
 from botkit.model.events import Event
 from botkit.model.messages import ArchiveId, MessageId, Source
-from botkit.model.quick import quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +141,6 @@ class LogQuery:
     include_retracted: bool = True
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Up to where our log of a room has no gap."""

@@ -26,7 +26,6 @@ from enum import Enum
 from botkit.errors import StanzaError
 from botkit.model.address import Address
 from botkit.model.messages import ArchiveId, Content, MessageId, Moderation, Source, Text
-from botkit.model.quick import quick
 from botkit.model.rooms import Affiliation, Occupant, Role, RoomState
 
 
@@ -143,7 +142,6 @@ class StatusChanged(OccupantEvent):
     """The presence status text changed (every client shows it, so spam can stand in it)."""
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomMessage(OccupantEvent):
     """A groupchat message that shows something.

@@ -8,7 +8,6 @@ from enum import Enum
 from typing import NewType
 
 from botkit.model.address import Address
-from botkit.model.quick import quick
 
 ArchiveId = NewType("ArchiveId", str)
 """The id that a room's archive gave to a message: ``<stanza-id by=room>`` (XEP-0359), ``<result id>`` (XEP-0313)."""
@@ -25,7 +24,6 @@ class Source(Enum):
     ARCHIVE = "archive"  # read from the archive after an absence
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Text:
     """One body or subject with its ``xml:lang`` (None where neither it nor the stanza has one)."""
@@ -63,7 +61,6 @@ class Attachment:
     desc: str | None = None
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """All that one stanza shows to people, as sent; nothing is cleaned or left out.

@@ -35,7 +35,7 @@ from botkit.protocol.xhtml import read_html
 
 
 def _read_muc_user(draft: Draft, child: Element) -> None:
-    draft.muc_users.append(child)
+    draft.add("muc_users", child)
 
 
 def _read_result(draft: Draft, child: Element) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
@@ -33,6 +33,19 @@ class Draft:
     replaces: MessageId | None = None
     reply: Reply | None = None
     reactions: tuple[str, tuple[str, ...]] | None = None
+    subjects: Sequence[Text] = ()
+    attachments: Sequence[Attachment] = ()
+    fallbacks: Sequence[Element] = ()
+    html_texts: Sequence[tuple[str, list[str]]] = ()  # text, and what its attributes show
+    retractions: Sequence[str] = ()
+    moderations: Sequence[tuple[str, Element, Element]] = ()  # target, <moderated/>, its container
+    tombstones: Sequence[Element] = ()
+    muc_users: Sequence[Element] = ()
+    conferences: Sequence[Element] = ()
+    anomalies: Sequence[str] = ()
+    result: Element | None = None
+    error: Element | None = None
+    source = Source.LIVE
     encrypted = False
     keys_only = False
     announced_encryption = False
@@ -42,19 +55,14 @@ class Draft:
         self.sender_bare = sender_bare
         self.to = to
         self.bodies: list[Text] = []
-        self.anomalies: list[str] = []
-        self.subjects: list[Text] = []
-        self.attachments: list[Attachment] = []
-        self.fallbacks: list[Element] = []
-        self.html_texts: list[tuple[str, list[str]]] = []  # text, and what its attributes show
-        self.retractions: list[str] = []
-        self.moderations: list[tuple[str, Element, Element]] = []  # target, <moderated/>, its container
-        self.tombstones: list[Element] = []
-        self.muc_users: list[Element] = []
-        self.conferences: list[Element] = []
-        self.result: Element | None = None
-        self.error: Element | None = None
-        self.source = Source.LIVE
+
+    def add(self, name: str, item: object) -> None:
+        """Put ``item`` behind what the sequence of this ``name`` has already."""
+        found = self.__dict__.get(name)
+        if found is None:
+            setattr(self, name, [item])
+        else:
+            found.append(item)
 
     def said_by_sender(self, by: str | None) -> bool:
         """Whether ``by`` is the sender's bare JID, in any spelling. Only what comes close is prepared: it is dear."""
@@ -66,7 +74,7 @@ class Draft:
     def odd(self, anomaly: str) -> None:
         """Note ``anomaly`` once."""
         if anomaly not in self.anomalies:
-            self.anomalies.append(anomaly)
+            self.add("anomalies", anomaly)
 
 
 Reader = Callable[[Draft, Element], None]

@@ -16,7 +16,7 @@ _MOST: Final = 32
 
 def read_fallback(draft: Draft, child: Element) -> None:
     """``<fallback/>``: kept until the body is known."""
-    draft.fallbacks.append(child)
+    draft.add("fallbacks", child)
 
 
 def build_fallback(feature: str, start: int | None = None, end: int | None = None) -> Element:

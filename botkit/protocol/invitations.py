@@ -20,7 +20,7 @@ _PASSWORD: Final = f"{{{MUC_USER}}}password"
 
 def read_conference(draft: Draft, child: Element) -> None:
     """``<x xmlns='jabber:x:conference'/>``: kept until it is known what it stands in."""
-    draft.conferences.append(child)
+    draft.add("conferences", child)
 
 
 def direct_invitation(draft: Draft, at: datetime) -> InvitationReceived | None:

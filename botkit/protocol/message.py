@@ -16,6 +16,7 @@ from botkit.model.events import (
     RoomMessage,
 )
 from botkit.model.messages import ArchiveId, Content, MessageId, Source
+from botkit.model.quick import maker
 from botkit.protocol.children import read_message
 from botkit.protocol.claims import direct_claims, occupant_claims, room_claims
 from botkit.protocol.draft import Draft
@@ -30,6 +31,8 @@ from botkit.protocol.stanza_ids import archive_id
 from botkit.protocol.text import note_languages
 from botkit.protocol.xhtml import different_html
 
+_content_of = maker(Content)
+_room_message = maker(RoomMessage)
 _KINDS: Final = frozenset({"chat", "error", "groupchat", "headline", "normal"})
 
 
@@ -61,7 +64,7 @@ def decode_message(stanza: Element, at: datetime, known: Known, replaying: bool 
 
 def _message_id(stanza: Element) -> MessageId | None:
     value = stanza.get("id")
-    return MessageId(value) if value else None
+    return value or None  # type: ignore[return-value]  # a NewType costs a call
 
 
 def _content(draft: Draft) -> Content:
@@ -69,12 +72,12 @@ def _content(draft: Draft) -> Content:
     bodies = draft.bodies
     if len(bodies) > 1:
         note_languages(draft)
-    return Content(
+    return _content_of(
         body=bodies[0].text if bodies else "",
-        bodies=tuple(bodies),
-        subjects=tuple(draft.subjects),
+        bodies=(bodies[0],) if len(bodies) == 1 else tuple(bodies),
+        subjects=tuple(draft.subjects) if draft.subjects else (),
         html=different_html(draft) if draft.html_texts else None,
-        attachments=tuple(draft.attachments),
+        attachments=tuple(draft.attachments) if draft.attachments else (),
         fallbacks=fallbacks(draft) if draft.fallbacks else (),
         reply=draft.reply,
         replaces=draft.replaces,
@@ -86,9 +89,8 @@ def _content(draft: Draft) -> Content:
 
 def _shows(draft: Draft, content: Content) -> bool:
     """Whether there is anything to see besides a subject on its own."""
-    return bool(
-        draft.has_body
-        or draft.attachments
+    return draft.has_body or bool(
+        draft.attachments
         or draft.stray
         or content.html
         or content.encrypted
@@ -122,7 +124,7 @@ def _groupchat(stanza: Element, draft: Draft, at: datetime, known: Known, archiv
         also += occupant_claims(draft, at, speaker, own_id, shows)
     if not shows and len(also) < 2:
         return also[0] if also else None
-    return RoomMessage(
+    return _room_message(
         at=at,
         room=room,
         author=speaker,
@@ -131,8 +133,8 @@ def _groupchat(stanza: Element, draft: Draft, at: datetime, known: Known, archiv
         message_id=_message_id(stanza),
         origin_id=draft.origin_id,
         source=draft.source,
-        also=tuple(also),
-        anomalies=tuple(draft.anomalies),
+        also=tuple(also) if also else (),
+        anomalies=tuple(draft.anomalies) if draft.anomalies else (),
     )
 
 

@@ -25,7 +25,7 @@ def read_occupant_id(draft: Draft, child: Element) -> None:
     """``<occupant-id/>`` directly inside of the message."""
     draft.occupant_id_count += 1
     value = child.get("id")
-    if valid(value):
+    if value and len(value) <= _LONGEST:
         draft.occupant_id = value
     else:
         draft.odd(anomalies.MALFORMED_OCCUPANT_ID)

@@ -23,7 +23,7 @@ def read_oob(draft: Draft, child: Element) -> None:
     if url is None:
         draft.odd(anomalies.MALFORMED_ATTACHMENT)
     if url or desc:
-        draft.attachments.append(Attachment(url or "", desc))
+        draft.add("attachments", Attachment(url or "", desc))
 
 
 def read_sharing(draft: Draft, child: Element) -> None:
@@ -36,9 +36,9 @@ def read_sharing(draft: Draft, child: Element) -> None:
     desc = " ".join(dict.fromkeys(n for n in name if n)) or None
     urls = [u for part in child.iter() if (u := part.get("target") or (part.get("uri") if part is not child else None))]
     for url in dict.fromkeys(urls):
-        draft.attachments.append(Attachment(url, desc))
+        draft.add("attachments", Attachment(url, desc))
     if not urls and desc:
-        draft.attachments.append(Attachment("", desc))
+        draft.add("attachments", Attachment("", desc))
 
 
 def read_reference(draft: Draft, child: Element) -> None:

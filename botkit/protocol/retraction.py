@@ -46,7 +46,7 @@ def _take_retraction(draft: Draft, target: str | None) -> None:
     elif len(draft.retractions) >= _MOST:
         draft.odd(anomalies.TOO_MANY_CLAIMS)
     else:
-        draft.retractions.append(target)
+        draft.add("retractions", target)
 
 
 def _take_moderation(draft: Draft, target: str | None, moderated: Element, container: Element) -> None:
@@ -55,12 +55,12 @@ def _take_moderation(draft: Draft, target: str | None, moderated: Element, conta
     elif len(draft.moderations) >= _MOST:
         draft.odd(anomalies.TOO_MANY_CLAIMS)
     else:
-        draft.moderations.append((target, moderated, container))
+        draft.add("moderations", (target, moderated, container))
 
 
 def read_tombstone(draft: Draft, child: Element) -> None:
     """``<retracted/>`` or ``<moderated/>`` directly inside of the message: what an archive keeps of it."""
-    draft.tombstones.append(child)
+    draft.add("tombstones", child)
 
 
 def add_retraction(message: Element, target: str) -> None:

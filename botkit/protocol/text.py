@@ -8,9 +8,11 @@ from xml.etree.ElementTree import Element
 
 from botkit.model import anomalies
 from botkit.model.messages import Text
+from botkit.model.quick import maker
 from botkit.protocol.draft import Draft
 from botkit.protocol.namespaces import XML_LANG
 
+_text = maker(Text)
 _ILLEGAL: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -39,10 +41,13 @@ def child_text(element: Element, *tags: str) -> str | None:
 
 def read_body(draft: Draft, child: Element) -> None:
     """``<body/>``: every one counts; of an odd one all text is kept."""
+    draft.has_body = True
     if len(child):
         draft.odd(anomalies.MARKUP_IN_BODY)
-    draft.has_body = True
-    draft.bodies.append(Text(all_text(child), child.get(XML_LANG) or draft.lang))
+        text = all_text(child)
+    else:
+        text = child.text or ""
+    draft.bodies.append(_text(text, child.get(XML_LANG) or draft.lang))
 
 
 def read_subject(draft: Draft, child: Element) -> None:
@@ -50,7 +55,7 @@ def read_subject(draft: Draft, child: Element) -> None:
     if len(child):
         draft.odd(anomalies.MARKUP_IN_BODY)
     draft.has_subject = True
-    draft.subjects.append(Text(all_text(child), child.get(XML_LANG) or draft.lang))
+    draft.add("subjects", _text(all_text(child), child.get(XML_LANG) or draft.lang))
 
 
 def read_thread(draft: Draft, child: Element) -> None:

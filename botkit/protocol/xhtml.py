@@ -20,7 +20,7 @@ def read_html(draft: Draft, child: Element) -> None:
         if body.tag != _BODY:
             continue
         shown = [value for part in body.iter() for name in _SHOWN_ATTRIBUTES if (value := part.get(name))]
-        draft.html_texts.append(("".join(body.itertext()), shown))
+        draft.add("html_texts", ("".join(body.itertext()), shown))
 
 
 def different_html(draft: Draft) -> str | None:

@@ -246,7 +246,7 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
             self._unanswered += 1
             if tag != IQ:
                 self._receiver.stanza(element)
-                if tag == MESSAGE and element.find(_PUBSUB_EVENT) is not None:
+                if tag == MESSAGE and element.get("type") != "groupchat" and element.find(_PUBSUB_EVENT) is not None:
                     self._replay_stanza(element)
             elif not self._receiver.iq(element):
                 self._replay_stanza(element)

@@ -12,7 +12,7 @@ import pytest
 
 from botkit.model.address import Address
 from botkit.model.messages import Content, Text
-from botkit.model.quick import quick
+from botkit.model.quick import maker
 
 
 def test_equal_addresses_are_one_object_wherever_they_come_from() -> None:
@@ -58,8 +58,10 @@ def test_addresses_that_nobody_holds_go() -> None:
     assert not [parts for parts in tuple(_all) if parts[1].endswith(".gone.example")]
 
 
-def test_quick_values_are_what_frozen_dataclasses_are() -> None:
-    text = Text("said", lang="en")
+def test_made_values_are_what_frozen_dataclasses_make() -> None:
+    make_text, make_content = maker(Text), maker(Content)
+    text = make_text("said", lang="en")
+    assert make_content(body="said", bodies=(text,)) == Content(body="said", bodies=(text,))
     assert text == Text("said", "en")
     assert text is not Text("said", "en")
     assert hash(text) == hash(Text("said", "en"))
@@ -70,15 +72,15 @@ def test_quick_values_are_what_frozen_dataclasses_are() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         text.text = "other"  # type: ignore[misc]
     with pytest.raises(TypeError):
-        Text()  # type: ignore[call-arg]
+        make_text()  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        Content("said")  # type: ignore[misc]
+        make_content("said")  # type: ignore[misc]
 
 
-def test_quick_refuses_what_it_cannot_set() -> None:
+def test_maker_refuses_what_it_cannot_set() -> None:
     @dataclasses.dataclass(frozen=True, slots=True)
     class Made:
         parts: list[str] = dataclasses.field(default_factory=list)
 
     with pytest.raises(TypeError, match="Made"):
-        quick(Made)
+        maker(Made)
