@@ -1,7 +1,7 @@
 """Who joins many rooms at once: a writer of bytes, the peers, and botkit's link; each as its library does it.
 
-``raw`` writes all presences in one go and waits for the rooms' answers: what the server needs. ``raw-asking`` asks each
-room what it is as well (disco#info), as botkit does before it joins.
+``raw`` writes all presences in one go and waits for the rooms' answers: the least that a server needs. ``raw-asking``
+does all that botkit does, and no more: stream management is on, and each room is asked what it is (disco#info).
 """
 
 from __future__ import annotations
@@ -56,6 +56,9 @@ async def _raw(orders: Orders, control: Control) -> None:
     talker = await Talker.connect(server, orders.account, orders.password, record=True)
     ask = "<iq type='get' id='a{}' to='{}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
     join = "<presence to='{}/{}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+
+    if orders.name == "raw-asking":
+        await talker.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", "<enabled")
 
     async def work() -> None:
         if orders.name == "raw-asking":

@@ -36,6 +36,9 @@ _CONFIGURATION_CODES = frozenset({104, 170, 171, 172, 173})
 _KEPT = frozenset({RoomState.ASKING, RoomState.JOINING, RoomState.JOINED, RoomState.LOST})
 _NOT_INSIDE = frozenset({"not-acceptable", "item-not-found"})
 _NICK_TRIES = 5
+AT_ONCE = 32
+"""Rooms of one service that are being entered at the same time: the next as one is in. A bot with hundreds must not
+press them all upon a server at once, nor have the last of them wait past the time for an answer."""
 _JOIN_TIMEOUT = 45.0
 _LEAVE_TIMEOUT = 3.0
 _BACKOFF_FIRST = 2.0
@@ -54,6 +57,7 @@ class Rooms:
         self._rooms: dict[Address, Room] = {}
         self._online = asyncio.Event()
         self._replaying: set[Address] = set()
+        self._doors: dict[str, asyncio.Semaphore] = {}  # by the service's domain: one that is dead holds up no other
         self._closing = False
 
     # --- what decoding and handlers ask -----------------------------------------------------------------------
@@ -229,9 +233,13 @@ class Rooms:
     # --- the life of one room ---------------------------------------------------------------------------------
 
     async def _keep(self, room: Room) -> None:
+        door = self._doors.setdefault(room.address.domain, asyncio.Semaphore(AT_ONCE))
         while not self._is_over(room):
             await self._online.wait()  # no deadline: without a stream there is nothing to do, and the link says so
-            verdict = await self._enter(room)
+            async with door:  # no deadline: each of those before us has its own
+                if self._is_over(room):
+                    return
+                verdict = await self._enter(room)
             if verdict is None:
                 verdict = await self._stay(room)
             if self._is_over(room):

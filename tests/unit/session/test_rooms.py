@@ -15,7 +15,7 @@ from botkit.model.address import Address
 from botkit.model.events import ErrorReceived, Event, RoomNotice, RoomStateChanged, StreamEstablished, StreamLost
 from botkit.model.rooms import MAM_2, RoomSettings, RoomState
 from botkit.session.disco import DiscoIdentity, DiscoInfo
-from botkit.session.rooms import MUC, Rooms
+from botkit.session.rooms import AT_ONCE, MUC, Rooms
 from botkit.testing.fakes import NOON, FakeClock
 from tests.unit.session.presences import ROOM, gone, presence, refusal
 
@@ -117,6 +117,33 @@ async def test_room_is_asked_what_it_is_before_it_is_joined(stage):
     assert stage.states() == [RoomState.ASKING, RoomState.JOINING, RoomState.JOINED]
     info = stage.rooms.info(ROOM)
     assert (info.name, info.me.nick, info.occupants) == ("Lobby", "bot", 1)
+
+
+async def test_many_rooms_of_one_service_are_entered_some_at_a_time_and_another_service_waits_for_none(stage):
+    many = [Address.parse(f"r{number}@rooms.example.org") for number in range(AT_ONCE + 5)]
+    elsewhere = Address.parse("room@rooms.example.net")
+    stage.wire.gate.clear()
+    for room in (*many, elsewhere):
+        stage.join(room)
+    await stage.until(lambda: elsewhere in stage.wire.asked)
+    assert stage.wire.asked == [*many[:AT_ONCE], elsewhere]
+    stage.wire.gate.set()
+    await stage.until(lambda: len(stage.wire.sent) == AT_ONCE + 1)
+    stage.let_in(many[3])
+    await stage.until(lambda: many[AT_ONCE] in stage.wire.asked)
+    assert many[AT_ONCE + 1] not in stage.wire.asked
+
+
+async def test_room_left_before_its_turn_is_never_asked(stage):
+    many = [Address.parse(f"r{number}@rooms.example.org") for number in range(AT_ONCE)]
+    for room in (*many, ROOM):
+        stage.join(room)
+    await stage.until(lambda: len(stage.wire.sent) == AT_ONCE)
+    await stage.rooms.leave(ROOM)
+    stage.let_in(many[0])
+    await stage.until(lambda: stage.tasks[-1].done())
+    assert ROOM not in stage.wire.asked
+    assert stage.states() == []
 
 
 async def test_nothing_is_sent_before_there_is_a_stream():
