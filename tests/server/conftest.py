@@ -34,6 +34,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--prosody", default=None, metavar="0.12,13", help="generations of Prosody to test against (default: both)"
     )
 
+    parser.addoption(
+        "--every-byte", action="store_true", help="also cut the connection at every byte of an exchange (minutes)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "every_byte: thousands of cuts; only with --every-byte")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--every-byte", default=False):
+        long = [item for item in items if item.get_closest_marker("every_byte")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "generation" in metafunc.fixturenames:
