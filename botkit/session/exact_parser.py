@@ -21,6 +21,10 @@ _SEPARATOR: Final = "\x01"
 _WRITTEN_NAME: Final = re.compile(rb"<([^\s/>]+)")
 _END_TAG: Final = 4096
 """A limit is for what stands before the end tag, of which a part may have come already."""
+_LONG_TAG: Final = 4096
+_LONG_TAG_PACKETS: Final = 256
+"""expat reads a tag that has not ended again from its start with each packet. One that is longer than this and came in
+more packets than that is not looked at again until it has grown by a quarter; no server cuts like that."""
 
 
 class StreamViolation(Exception):
@@ -112,6 +116,9 @@ class ExactParser:
         self._started_at = 0
         self._end_tag_at = -1
         self._fed = 0
+        self._unended = 0  # bytes of a tag, comment or the like that has begun and not ended
+        self._unended_packets = 0
+        self._held = bytearray()
         self._expat = expat = pyexpat.ParserCreate("utf-8", _SEPARATOR)
         expat.buffer_text = True
         if hasattr(expat, "SetReparseDeferralEnabled"):
@@ -140,6 +147,11 @@ class ExactParser:
         The parser is of no use afterwards.
         """
         self._out = out
+        if self._unended_packets > _LONG_TAG_PACKETS:
+            self._held += data
+            if 4 * len(self._held) < self._unended:
+                return False
+            data, self._held = bytes(self._held), bytearray()
         if not self._opened and (b"\0" in data or (not self._fed and data[:1] in (b"\xff", b"\xfe"))):
             # Else expat would guess UTF-16.
             raise StreamViolation("unsupported-encoding", "the stream is not UTF-8 (RFC 6120 §11.6)")
@@ -151,6 +163,11 @@ class ExactParser:
             raise _violation(problem) from None
         base = self._fed
         self._fed += len(data)
+        self._unended = self._fed - self._expat.CurrentByteIndex
+        self._unended_packets = self._unended_packets + 1 if self._unended > _LONG_TAG else 0
+        if self._unended > self._limits.stanza_bytes:
+            # Also a start tag that never ends: no stanza has begun yet, and expat keeps all of it.
+            raise StreamViolation("policy-violation", "a tag is too long")
         if self._stanza is not None:
             self._check_size(self._fed - _END_TAG)
             if self._tags >= self._look_at:

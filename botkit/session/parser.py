@@ -28,6 +28,8 @@ __all__ = ["FOOTER", "StreamFooter", "StreamHeader", "StreamItem", "StreamLimits
 
 _MOST_KEPT: Final = 128 * 1024
 """So much is kept of what came since a packet ended with the end of a stanza, for the exact parser to read again."""
+_MOST_PACKETS: Final = 256
+"""Likewise: in so many packets come only stanzas that are large, or cut up to have expat read their tags again."""
 _RENEW_AFTER: Final = 1024 * 1024
 """expat and XMLParser keep every distinct name for the life of a parser, and names come from strangers: after so many
 bytes there is a fresh one."""
@@ -102,7 +104,7 @@ class _PlainParser:
                 return []  # between stanzas it means nothing (RFC 6120 §4.6.1), and the builder would keep it
         else:
             size = self._kept_bytes + len(data)
-            if data[:1] in b"!?" and self._kept[-1][-1:] == b"<":
+            if len(self._kept) > _MOST_PACKETS or (data[:1] in b"!?" and self._kept[-1][-1:] == b"<"):
                 return None
         if (b"!" in data and b"<!" in data) or (b"?" in data and b"<?" in data) or size > self._most:
             return None

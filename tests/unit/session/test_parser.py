@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -321,3 +322,20 @@ def test_no_bytes_raise_anything_but_a_violation(chunks):
             parser.feed(chunk, out)
     except StreamViolation:
         pass
+
+
+@pytest.mark.parametrize("begin", [b"<message a='", b"<!-- ", b"<?x ", b"<message><x a='", b"</x", b"<"])
+def test_tag_that_never_ends_is_refused(begin):
+    pieces = [b"x" * 100] * 150
+    assert violation(HEADER, begin, *pieces, limits=StreamLimits(stanza_bytes=10_000)) in (
+        "policy-violation", "not-well-formed"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_long_tag_in_many_packets_is_not_read_again_with_each(size):
+    long = HEADER + b"<message><x a='" + b">" * 200_000 + b"'/></message>" + b" " * 60_000
+    began = time.thread_time()
+    _, message = parse(*(long[at : at + size] for at in range(0, len(long), size)))
+    assert time.thread_time() - began < 5  # it was a minute
+    assert message[0].get("a") == ">" * 200_000
