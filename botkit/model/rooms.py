@@ -61,6 +61,7 @@ class Occupant:
     status: str | None = None
     is_self: bool = False
     known: bool = True
+    _identity: str | None = field(default=None, init=False, repr=False, compare=False)  # once it was asked for
 
     @property
     def nick(self) -> str:
@@ -80,11 +81,12 @@ class Occupant:
     @property
     def identity(self) -> str | None:
         """A key that another person cannot take: real bare JID, else occupant-id; None where there is neither."""
-        if self.real is not None:
-            return f"jid:{self.real.bare}"
-        if self.occupant_id is not None:
-            return f"occupant:{self.room}:{self.occupant_id}"
-        return None
+        if self._identity is None:
+            if self.real is not None:
+                object.__setattr__(self, "_identity", f"jid:{self.real.bare}")
+            elif self.occupant_id is not None:
+                object.__setattr__(self, "_identity", f"occupant:{self.room}:{self.occupant_id}")
+        return self._identity
 
 
 class RoomState(Enum):

@@ -118,7 +118,6 @@ class Context(Generic[C]):
         self,
         event: Event,
         services: Services,
-        *,
         module: str,
         config: C,
         storage: ModuleStorage,

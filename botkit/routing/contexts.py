@@ -55,16 +55,7 @@ class Contexts:
             self._places[key] = place
         if place is None:
             return None
-        return Context(
-            event,
-            self.services,
-            module=runtime.name,
-            config=place[1],
-            storage=runtime.storage,
-            room=place[0],
-            sender=sender,
-            command=command,
-        )
+        return Context(event, self.services, runtime.name, place[1], runtime.storage, place[0], sender, command)
 
     def _place(self, runtime: ModuleRuntime, address: Address | None) -> tuple[RoomHandle | None, object] | None:
         if len(self._places) >= _MOST:  # invitations may name any number of rooms

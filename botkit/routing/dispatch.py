@@ -9,7 +9,7 @@ all that can be done: a handler that swallows its cancellation holds up its own 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ from botkit.routing.failures import Failure, Failures
 from botkit.routing.handles import NotDone, RoomHandle
 from botkit.routing.help import help_module
 from botkit.routing.lanes import Lanes
-from botkit.routing.limit import being_cancelled, limited
+from botkit.routing.limit import Begun, begin, being_cancelled, go_on, limited
 from botkit.routing.middleware import handled
 from botkit.routing.plan import Loaded, LoadedAdhoc, LoadedSchedule, ModuleRuntime, Plan, label, make_plan
 from botkit.routing.syntax import CommandLine, CommandSyntax
@@ -71,6 +71,7 @@ class _Entry:
 
 
 _Item = tuple[Event, _Entry, CommandLine | None] | _Job
+_Calls = Iterator[tuple[Loaded, Context[Any]]]
 
 
 class Dispatcher:
@@ -203,7 +204,9 @@ class Dispatcher:
         key = getattr(event, entry.key) if entry.key is not None else None
 
         async def work() -> None:
-            await self._run((event, entry, None))
+            rest = self._run((event, entry, None))
+            if rest is not None:
+                await rest
 
         try:
             await self._in_lane(key, work)
@@ -220,12 +223,30 @@ class Dispatcher:
         sender = getattr(event, "sender", None)
         return isinstance(sender, Address) and sender.bare == self.services.link.address.bare
 
-    async def _run(self, item: _Item) -> None:
+    def _run(self, item: _Item) -> Awaitable[None] | None:
+        """Handle ``item`` as far as it goes without waiting, which is mostly to its end; the rest is to be awaited."""
         if isinstance(item, _Job):
-            await item.work()
-            return
+            return item.work()
         event, entry, line = item
         handled.set(event)
+        calls = self._calls(event, entry, line)
+        for handler, ctx in calls:
+            rest = self._attempt(handler, event, ctx)
+            if rest is not None:
+                return self._go_on(rest, calls, event, line)
+        return self._caller.answer(event, line) if line is not None else None
+
+    async def _go_on(self, rest: Awaitable[None], calls: _Calls, event: Event, line: CommandLine | None) -> None:
+        await rest
+        for handler, ctx in calls:
+            more = self._attempt(handler, event, ctx)
+            if more is not None:
+                await more
+        if line is not None:
+            await self._caller.answer(event, line)
+
+    def _calls(self, event: Event, entry: _Entry, line: CommandLine | None) -> _Calls:
+        """The handlers to call for ``event``, in order, each context made when it is due."""
         own = self._is_own(event)
         live = _is_live(event, entry)
         known = line is not None and line.name in self._plan.by_name
@@ -238,34 +259,36 @@ class Dispatcher:
                 runtime = handler.runtime
                 ctx = self._contexts.of(runtime, event)
             if ctx is not None:
-                await self._attempt(handler, event, ctx)
-        if line is not None:
-            await self._caller.answer(event, line)
+                yield handler, ctx
 
-    async def _attempt(self, handler: Loaded, event: Event, ctx: Context[Any]) -> None:
+    def _attempt(self, handler: Loaded, event: Event, ctx: Context[Any]) -> Awaitable[None] | None:
+        """Call one handler, which is done at once, or has something left that is to be awaited. Raises nothing."""
         try:
             values: tuple[object, ...] = ()
             if handler.check is not None:
                 passed = handler.check(event, ctx)
                 if not passed:
-                    return
+                    return None
                 if passed is not True:
                     values = passed.values
-            await limited(self._called(handler, event, ctx, values), handler.timeout)
-        except NotDone as problem:
-            self.services.log.info("not done", handler=handler.name, reason=str(problem))
+            begun = begin(handler.call(event, ctx, values))
         except Exception as problem:  # the boundary: whatever a bot's code raises
-            self._failures.note(handler.name, event, problem)
+            self._note(handler.name, event, problem)
+            return None
         except asyncio.CancelledError as problem:
             if being_cancelled():
                 raise
-            # Not we were cancelled, but something that the handler waited for.
-            self._failures.note(handler.name, event, problem)
+            self._note(handler.name, event, problem)
+            return None
+        if begun is None:
+            return None
+        return self._guarded(handler.name, event, _replied(begun, ctx, handler.timeout))
 
-    async def _called(self, handler: Loaded, event: Event, ctx: Context[Any], values: tuple[object, ...]) -> None:
-        reply = await handler.call(event, ctx, values)
-        if reply is not None:
-            await give(reply, ctx)
+    def _note(self, name: str, event: Event, problem: BaseException) -> None:
+        if isinstance(problem, NotDone):
+            self.services.log.info("not done", handler=name, reason=str(problem))
+        else:
+            self._failures.note(name, event, problem)
 
     # --- what other services start ----------------------------------------------------------------------------
 
@@ -323,11 +346,12 @@ class Dispatcher:
         try:
             await work
         except Exception as problem:  # the boundary: whatever a bot's code raises
-            self._failures.note(name, event, problem)
+            self._note(name, event, problem)
         except asyncio.CancelledError as problem:
             if being_cancelled():
                 raise
-            self._failures.note(name, event, problem)
+            # Not we were cancelled, but something that the handler waited for.
+            self._note(name, event, problem)
 
     async def _in_lane(self, key: Hashable, work: Callable[[], Awaitable[T]], *, peer: bool = False) -> T:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -354,6 +378,12 @@ class Dispatcher:
 
 def _is_live(event: Event, entry: _Entry) -> bool:
     return not entry.sourced or event.source is Source.LIVE  # type: ignore[attr-defined]  # entry.sourced says so
+
+
+async def _replied(begun: Begun, ctx: Context[Any], seconds: float) -> None:
+    reply = begun.result if begun.done else await go_on(begun, seconds)
+    if reply is not None:
+        await limited(give(reply, ctx), seconds)
 
 
 async def _run_call(schedule: LoadedSchedule, tick: Tick, ctx: Context[Any]) -> None:

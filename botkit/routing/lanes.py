@@ -44,11 +44,12 @@ class _Lane(Generic[T]):
 
 
 class Lanes(Generic[T]):
-    """All lanes of one dispatcher. ``run`` handles one item and raises nothing but ``CancelledError``."""
+    """All lanes of one dispatcher. ``run`` handles one item and raises nothing but ``CancelledError``; it
+    returns None when that is done, else what is to be awaited for it."""
 
     def __init__(
         self,
-        run: Callable[[T], Awaitable[None]],
+        run: Callable[[T], Awaitable[None] | None],
         spawn: Spawn,
         log: Logger,
         *,
@@ -97,7 +98,8 @@ class Lanes(Generic[T]):
         if depth >= (PEER_LIMIT if peer else self._limit * _HARD):
             return self._drop(lane)
         lane.waiting.append(item)
-        lane.wake()
+        if lane.parked is not None:
+            lane.wake()
         if depth + 1 >= self._limit and not lane.pressing and not peer:
             self._press(lane)
         return True
@@ -155,7 +157,9 @@ class Lanes(Generic[T]):
                         self._relieve(lane)
                     self.running += 1
                     try:
-                        await self._run(item)
+                        rest = self._run(item)
+                        if rest is not None:
+                            await rest
                     except Exception as problem:  # a boundary: a fault of our own must not make a room deaf
                         self._log.error("handling an event failed", lane=str(lane.key), exc_info=problem)
                     finally:

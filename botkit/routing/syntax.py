@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from botkit.model.events import DirectMessage, PrivateMessage, RoomMessage
 from botkit.model.messages import Source
@@ -32,6 +32,10 @@ class CommandSyntax:
     """How commands are told from talk. ``prefixes``: the first is the one that help shows."""
 
     prefixes: tuple[str, ...] = ("!",)
+    _firsts: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_firsts", "@" + "".join(prefix[:1] for prefix in self.prefixes))
 
     def find(self, message: Message, link: Link) -> CommandLine | None:
         """The command line of a message; None for talk, and for what must never run:
@@ -40,12 +44,12 @@ class CommandSyntax:
         only for clients without some feature (XEP-0428), or one that we cannot read.
         """
         content = message.content
-        text = content.text
+        text = content.text if content.fallbacks else content.body
         if not text or content.replaces is not None or content.encrypted:
             return None
         private = not isinstance(message, RoomMessage)
         # Most of what is said in rooms ends here: it neither begins like a command nor could begin with our nick.
-        if not private and text[0] != "@" and not text.startswith(self.prefixes) and not _may_address(text):
+        if not private and text[0] not in self._firsts and not _may_address(text):
             return None
         if getattr(message, "source", Source.LIVE) is not Source.LIVE:
             return None
@@ -82,7 +86,8 @@ class CommandSyntax:
 
 
 def _may_address(text: str) -> bool:
-    return text.find(":", 0, 100) >= 0 or text.find(",", 0, 100) >= 0
+    start = text if len(text) <= 100 else text[:100]
+    return ":" in start or "," in start
 
 
 def _skip(text: str, at: int) -> int:

@@ -31,6 +31,7 @@ from botkit.model.address import Address
 from botkit.model.archive import Cursor, LogQuery, LogRow
 from botkit.model.events import Event, RoomMessage, RoomStateChanged, StreamEstablished
 from botkit.model.messages import ArchiveId, Source
+from botkit.model.quick import maker
 from botkit.model.rooms import RoomState
 from botkit.ports import Clock, Link, MessageLog
 from botkit.services.catch_up import CatchUp, CatchUpProgress, CatchUpResult
@@ -38,6 +39,7 @@ from botkit.services.history_buffer import Buffer, Counters
 from botkit.services.history_changes import archive_id_of, changes_of
 
 _log = logging.getLogger(__name__)
+_cursor = maker(Cursor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,8 @@ class History:
         """
         source = getattr(event, "source", None)
         if source is Source.LIVE:
-            return self._live(event)
+            room: Address | None = getattr(event, "room", None)
+            return room is None or self._live(event, room)  # without a room it is a 1:1 chat
         if source is Source.JOIN_HISTORY:
             return self._replayed(event)
         if isinstance(event, RoomStateChanged):
@@ -111,11 +114,8 @@ class History:
                 self.lost(room)
         return True  # no part of a room's history, or handed over by a catch-up, which stores it
 
-    def _live(self, event: Event) -> bool:
-        room: Address | None = getattr(event, "room", None)
-        if room is None:
-            return True  # a 1:1 chat
-        state = self.state(room)
+    def _live(self, event: Event, room: Address) -> bool:
+        state = self._rooms.get(room) or self.state(room)
         archive_id = archive_id_of(event)
         if archive_id is None:
             if isinstance(event, RoomMessage):
@@ -126,7 +126,7 @@ class History:
             self.counters.repeated += 1
             return False
         self.mark(state, archive_id)
-        cursor = Cursor(archive_id, event.at)
+        cursor = _cursor(archive_id, event.at)
         if state.caught_up:
             self._add(event, room, cursor)
         else:
@@ -150,8 +150,9 @@ class History:
         changes = changes_of(event)
         if changes:
             self.counters.remembered += 1
-        if changes or cursor is not None:
-            self.buffer.add_live(changes, room, cursor)
+        elif cursor is None:
+            return
+        self.buffer.add_live(changes, room, cursor)
 
     def mark(self, state: RoomHistory, key: str) -> None:
         """Note that this was seen; the oldest note beyond the bound goes."""

@@ -7,7 +7,9 @@ from datetime import datetime
 from botkit.model.archive import LogChange, Retracted, Said
 from botkit.model.events import Event, MessageModerated, MessageRetracted, RoomMessage, TombstoneSeen
 from botkit.model.messages import ArchiveId, Moderation, Source
+from botkit.model.quick import maker
 
+_said = maker(Said)
 _RETRACTION_FALLBACKS = ("urn:xmpp:message-retract:1", "urn:xmpp:message-retract:0")
 
 
@@ -47,18 +49,19 @@ def _moderator(moderation: Moderation) -> str | None:
 
 def _message(event: RoomMessage, at: datetime, archive_id: ArchiveId | None) -> list[LogChange]:
     content, author = event.content, event.author
-    also = [change for other in event.also for change in changes_of(other, at=at)] if event.also else []
-    retracts = any(isinstance(other, MessageRetracted | MessageModerated) for other in event.also)
-    if retracts and any(content.only_fallback_for(feature) for feature in _RETRACTION_FALLBACKS):
-        return (
-            also  # "/me retracted a message, but it's unsupported by your client": no client that knows better shows it
-        )
-    said = Said(
+    also: list[LogChange] = []
+    if event.also:
+        also = [change for other in event.also for change in changes_of(other, at=at)]
+        retracts = any(isinstance(other, MessageRetracted | MessageModerated) for other in event.also)
+        if retracts and any(content.only_fallback_for(feature) for feature in _RETRACTION_FALLBACKS):
+            # "/me retracted a message, but it's unsupported by your client": no client that knows better shows it
+            return also
+    said = _said(
         room=event.room, archive_id=archive_id, message_id=event.message_id, at=at, nick=author.nick,
         identity=author.identity, occupant_id=author.occupant_id, real=author.real, origin_id=event.origin_id,
         body=content.body or content.everything, replaces=content.replaces, source=event.source,
     )  # fmt: skip
-    return [said, *also]
+    return [said, *also] if also else [said]
 
 
 def _tombstone(event: TombstoneSeen, at: datetime, archive_id: ArchiveId) -> list[LogChange]:
