@@ -32,6 +32,8 @@ class Room:
         self.leaving = False
         self.asking_again = False
         self.changed_again = False  # while that was under way
+        self._known: tuple[object, ...] = ()
+        self._info: RoomInfo | None = None  # as of ``_known``
 
     @property
     def mine(self) -> Address:
@@ -39,15 +41,29 @@ class Room:
         return self.address.with_resource(self.nick)
 
     def info(self) -> RoomInfo:
-        """What is known now, frozen."""
-        return RoomInfo(
-            address=self.address,
-            state=self.state,
-            reason=self.reason,
-            since=self.since,
-            next_try=self.next_try,
-            features=self.features,
-            name=self.name,
-            me=self.occupancy.me,
-            occupants=len(self.occupancy.people),
+        """What is known now, frozen. Asked for with every message that may be addressed to us: made when it changed."""
+        occupancy = self.occupancy
+        known = (
+            self.state,
+            self.reason,
+            self.since,
+            self.next_try,
+            self.features,
+            self.name,
+            occupancy.me,
+            len(occupancy.people),
         )
+        if self._info is None or known != self._known:
+            self._known = known
+            self._info = RoomInfo(
+                address=self.address,
+                state=self.state,
+                reason=self.reason,
+                since=self.since,
+                next_try=self.next_try,
+                features=self.features,
+                name=self.name,
+                me=occupancy.me,
+                occupants=len(occupancy.people),
+            )
+        return self._info

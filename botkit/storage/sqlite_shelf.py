@@ -13,7 +13,7 @@ from botkit.model.messages import Source
 from botkit.storage.rules import PENDING_LIMIT, SKEW, Found, apply, author_keys
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_SOURCES = {source: source.value for source in Source}
 
 _INSERT = (
     "INSERT INTO message (room, archive_id, message_id, origin_id, replaces, at, source, nick, identity, occupant_id,"
@@ -27,7 +27,8 @@ _FOUND = (
 
 def micros(at: datetime) -> int:
     """An aware time as microseconds since 1970, exactly."""
-    return (at - EPOCH) // _MICROSECOND
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def moment(value: int) -> datetime:
@@ -44,7 +45,7 @@ def _values(room: int, said: Said) -> tuple[Any, ...]:
     real, origin = said.real, said.origin_id
     return (
         room, said.archive_id, said.message_id, None if origin == said.message_id else origin, said.replaces,
-        micros(said.at), said.source.value, said.nick, said.identity, said.occupant_id,
+        micros(said.at), _SOURCES[said.source], said.nick, said.identity, said.occupant_id,
         None if real is None else str(real), said.body,
     )  # fmt: skip
 
