@@ -12,6 +12,7 @@ ODD_SENDER: Final = "odd-sender"  # no "from", or one that is no JID
 ODD_TYPE: Final = "odd-type"  # a stanza type that RFC 6121 does not know
 STRAY_TEXT: Final = "stray-text"  # text directly inside of the stanza
 MARKUP_IN_BODY: Final = "markup-in-body"  # elements inside of <body/> or <subject/>
+FOREIGN_BODY: Final = "foreign-body"  # a <body/> or <subject/> outside of XMPP's namespace: some clients show it
 DOUBLED_BODY: Final = "doubled-body"  # two bodies in one language
 SEVERAL_LANGUAGES: Final = "several-languages"
 DIFFERENT_HTML: Final = "different-html"  # the XHTML-IM body says something else than the body

@@ -67,7 +67,9 @@ class Content:
 
     ``body`` is the first body (the one most clients show), "" if there is none; ``bodies`` has
     every body in order. ``html`` is the text of an XHTML-IM body where it differs from ``body``.
-    ``encrypted`` says that the stanza carries an encrypted payload that we cannot read.
+    ``others`` are texts of further children that some client shows: a spoiler's hint, the title of a link's preview,
+    a form, a body in a foreign namespace. ``encrypted`` says that the stanza carries an encrypted payload that we
+    cannot read.
     """
 
     body: str = ""
@@ -81,6 +83,7 @@ class Content:
     thread: str | None = None
     stray: str | None = None  # text directly inside <message/>, outside of every child
     encrypted: bool = False
+    others: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -96,7 +99,7 @@ class Content:
     @property
     def everything(self) -> str:
         """Every text that some client may show, one a line, each once: what moderation looks at."""
-        if len(self.bodies) == 1 and not (self.html or self.attachments or self.subjects or self.stray):
+        if len(self.bodies) == 1 and not (self.html or self.attachments or self.subjects or self.stray or self.others):
             return self.body
         parts = [t.text for t in self.bodies]
         parts += [t.text for t in self.subjects]
@@ -106,6 +109,7 @@ class Content:
             parts += [attachment.url, attachment.desc or ""]
         if self.stray:
             parts.append(self.stray)
+        parts += self.others
         return "\n".join(dict.fromkeys(p for p in parts if p))
 
     def only_fallback_for(self, feature: str) -> bool:

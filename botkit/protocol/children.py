@@ -28,6 +28,14 @@ from botkit.protocol.retraction import (
     read_retract,
     read_tombstone,
 )
+from botkit.protocol.shown import (
+    FOREIGN,
+    SHOWN_IN_ROOMS_TAGS,
+    SHOWN_TAGS,
+    read_foreign,
+    read_shown,
+    read_shown_in_rooms,
+)
 from botkit.protocol.stanza_errors import ERROR
 from botkit.protocol.stanza_ids import ORIGIN_ID_TAG, read_origin_id, read_stanza_id
 from botkit.protocol.text import read_body, read_subject, read_thread
@@ -41,19 +49,24 @@ def _read_muc_user(draft: Draft, child: Element) -> None:
 def _read_result(draft: Draft, child: Element) -> None:
     if draft.result is None:
         draft.result = child
+    read_shown_in_rooms(draft, child)
 
 
 def _read_error(draft: Draft, child: Element) -> None:
     if draft.error is None:
         draft.error = child
+    read_shown_in_rooms(draft, child)
 
 
 def _read_carbon(draft: Draft, child: Element) -> None:
     """We never ask for carbons (XEP-0280), so whoever sends one made it up; what stands beside it counts."""
     draft.odd(anomalies.FORGED_CARBON)
+    read_shown_in_rooms(draft, child)
 
 
 READERS: Final[dict[str, Reader]] = {
+    **dict.fromkeys(SHOWN_TAGS, read_shown),
+    **dict.fromkeys(SHOWN_IN_ROOMS_TAGS, read_shown_in_rooms),
     f"{{{ns.CLIENT}}}body": read_body,
     f"{{{ns.CLIENT}}}subject": read_subject,
     f"{{{ns.CLIENT}}}thread": read_thread,
@@ -77,6 +90,9 @@ READERS: Final[dict[str, Reader]] = {
     RESULT_TAG: _read_result,
     f"{{{ns.OOB}}}x": read_oob,
     f"{{{ns.FILE_SHARING}}}file-sharing": read_sharing,
+    f"{{{ns.FILE_SHARING}}}sources": read_sharing,
+    f"{{{ns.SIMS}}}media-sharing": read_sharing,
+    f"{{{ns.URL_DATA}}}url-data": read_sharing,
     f"{{{ns.REFERENCE}}}reference": read_reference,
     f"{{{ns.XHTML_IM}}}html": read_html,
     f"{{{ns.OMEMO_LEGACY}}}encrypted": read_omemo,
@@ -109,6 +125,8 @@ def read_message(stanza: Element) -> Draft:
                 reader(draft, child)
             except Exception:
                 draft.odd(anomalies.UNREADABLE_CHILD)
+        elif child.tag.endswith(FOREIGN):
+            read_foreign(draft, child)
         if child.tail:
             if stray is None:
                 stray = []

@@ -37,6 +37,7 @@ class Draft:
     attachments: Sequence[Attachment] = ()
     fallbacks: Sequence[Element] = ()
     html_texts: Sequence[tuple[str, list[str]]] = ()  # text, and what its attributes show
+    others: Sequence[str] = ()  # texts of further children that some client shows
     retractions: Sequence[str] = ()
     moderations: Sequence[tuple[str, Element, Element]] = ()  # target, <moderated/>, its container
     tombstones: Sequence[Element] = ()

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, SubElement
 from botkit.model import anomalies
 from botkit.model.address import Address
 from botkit.model.events import InvitationReceived
+from botkit.model.messages import Attachment
 from botkit.protocol.draft import Draft
 from botkit.protocol.muc_user import INVITE
 from botkit.protocol.namespaces import MUC_USER
@@ -19,8 +20,14 @@ _PASSWORD: Final = f"{{{MUC_USER}}}password"
 
 
 def read_conference(draft: Draft, child: Element) -> None:
-    """``<x xmlns='jabber:x:conference'/>``: kept until it is known what it stands in."""
+    """``<x xmlns='jabber:x:conference'/>``: kept until it is known what it stands in.
+
+    To a whole room it invites nobody in particular (XEP-0249 §2), but is shown: a link.
+    """
     draft.add("conferences", child)
+    jid, reason = child.get("jid"), child.get("reason")
+    if draft.groupchat and (jid or reason):
+        draft.add("attachments", Attachment(f"xmpp:{jid}?join" if jid else "", reason))
 
 
 def direct_invitation(draft: Draft, at: datetime) -> InvitationReceived | None:

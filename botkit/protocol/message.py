@@ -26,6 +26,7 @@ from botkit.protocol.invitations import mediated_invitation
 from botkit.protocol.known import Known
 from botkit.protocol.mam import parse_result
 from botkit.protocol.occupant_id import author
+from botkit.protocol.shown import read_unbelieved
 from botkit.protocol.stanza_errors import parse_error
 from botkit.protocol.stanza_ids import archive_id
 from botkit.protocol.text import note_languages
@@ -84,6 +85,7 @@ def _content(draft: Draft) -> Content:
         thread=draft.thread,
         stray=draft.stray,
         encrypted=is_encrypted(draft),
+        others=tuple(draft.others) if draft.others else (),
     )
 
 
@@ -93,6 +95,7 @@ def _shows(draft: Draft, content: Content) -> bool:
         draft.attachments
         or draft.stray
         or content.html
+        or content.others
         or content.encrypted
         or (draft.has_subject and draft.thread is not None)
     )
@@ -111,6 +114,8 @@ def _groupchat(stanza: Element, draft: Draft, at: datetime, known: Known, archiv
             at = draft.delayed
         own_id = archive_id(draft, features)
     speaker = author(draft, known, features)
+    if (draft.moderations or draft.muc_users or draft.tombstones) and draft.sender.resource is not None:
+        read_unbelieved(draft)
     content = _content(draft)
     shows = _shows(draft, content)
     if draft.error is not None:
@@ -149,6 +154,8 @@ def _single(stanza: Element, draft: Draft, at: datetime, known: Known) -> Event 
         if invitation is not None:  # a body beside it repeats it for old clients
             return invitation
     features = known.features(draft.sender.bare)
+    if features is not None and draft.sender.is_bare:
+        draft.others = ()  # forms that a room itself sends, such as requests for voice (XEP-0045 §7.13): nobody's words
     content = _content(draft)
     also = direct_claims(draft, at)
     if features is not None:

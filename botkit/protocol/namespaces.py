@@ -21,7 +21,6 @@ COMMANDS: Final = "http://jabber.org/protocol/commands"  # XEP-0050
 RSM: Final = "http://jabber.org/protocol/rsm"  # XEP-0059
 OOB: Final = "jabber:x:oob"  # XEP-0066
 XHTML_IM: Final = "http://jabber.org/protocol/xhtml-im"  # XEP-0071
-XHTML: Final = "http://www.w3.org/1999/xhtml"
 LEGACY_DELAY: Final = "jabber:x:delay"  # XEP-0091
 DELAY: Final = "urn:xmpp:delay"  # XEP-0203
 CONFERENCE: Final = "jabber:x:conference"  # XEP-0249
@@ -50,6 +49,25 @@ FALLBACK: Final = "urn:xmpp:fallback:0"  # XEP-0428
 REACTIONS: Final = "urn:xmpp:reactions:0"  # XEP-0444
 FILE_SHARING: Final = "urn:xmpp:sfs:0"  # XEP-0447
 REPLY: Final = "urn:xmpp:reply:0"  # XEP-0461
+
+# What clients show besides bodies; read for moderation.
+GEOLOC: Final = "http://jabber.org/protocol/geoloc"  # XEP-0080
+MOOD: Final = "http://jabber.org/protocol/mood"  # XEP-0107
+ACTIVITY: Final = "http://jabber.org/protocol/activity"  # XEP-0108
+TUNE: Final = "http://jabber.org/protocol/tune"  # XEP-0118
+ROSTER_EXCHANGE: Final = "http://jabber.org/protocol/rosterx"  # XEP-0144
+CAPTCHA: Final = "urn:xmpp:captcha"  # XEP-0158
+NICK: Final = "http://jabber.org/protocol/nick"  # XEP-0172
+GAMING: Final = "urn:xmpp:gaming:0"  # XEP-0196
+PUBSUB_EVENT: Final = "http://jabber.org/protocol/pubsub#event"  # XEP-0060
+URL_DATA: Final = "http://jabber.org/protocol/url-data"  # XEP-0103
+HATS: Final = "urn:xmpp:hats:0"  # XEP-0317
+SPOILER: Final = "urn:xmpp:spoiler:0"  # XEP-0382
+QUICK_RESPONSE: Final = "urn:xmpp:tmp:quick-response"  # XEP-0439
+CONTENT: Final = "urn:xmpp:content"  # XEP-0481
+CALL_INVITES: Final = "urn:xmpp:call-invites:0"  # XEP-0482
+WEBXDC: Final = "urn:xmpp:webxdc:0"  # XEP-0491
+RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"  # XEP-0511
 
 MESSAGE: Final = "{jabber:client}message"
 PRESENCE: Final = "{jabber:client}presence"

@@ -20,6 +20,8 @@ def read_reactions(draft: Draft, child: Element) -> None:
         draft.odd(anomalies.MALFORMED_REACTIONS)
     elif draft.reactions is not None:
         draft.odd(anomalies.DOUBLED_REACTIONS)
+        if text := " ".join(text for one in child if (text := all_text(one).strip())):
+            draft.add("others", text)  # clients do not agree which one counts
     else:
         texts = dict.fromkeys(all_text(one).strip() for one in child if one.tag == _REACTION)
         texts.pop("", None)

@@ -7,18 +7,17 @@ from xml.etree.ElementTree import Element
 
 from botkit.model import anomalies
 from botkit.protocol.draft import Draft
-from botkit.protocol.namespaces import XHTML
 
-_BODY: Final = f"{{{XHTML}}}body"
 _MOST_COMPARED: Final = 32  # comparing each with a long body would be dear; more than this is odd anyway
 _SHOWN_ATTRIBUTES: Final = ("href", "src", "alt", "title")
 
 
 def read_html(draft: Draft, child: Element) -> None:
-    """``<html/>``: the text of every ``<body/>`` in it; kept until the plain body is known."""
+    """``<html/>``: the text of all that is in it, a ``<body/>`` or not; kept until the plain body is known."""
+    outside = " ".join(text.strip() for text in (child.text, *(body.tail for body in child)) if text)
+    if outside.strip():
+        draft.add("html_texts", (outside, []))
     for body in child:
-        if body.tag != _BODY:
-            continue
         shown = [value for part in body.iter() for name in _SHOWN_ATTRIBUTES if (value := part.get(name))]
         draft.add("html_texts", ("".join(body.itertext()), shown))
 

@@ -170,7 +170,7 @@ TRICKS: list[tuple[str, str, str | None]] = [
     ("an html body that is none", "<html xmlns='http://jabber.org/protocol/xhtml-im'/>", None),
     ("a key transport", "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/></encrypted>", None),
     ("text outside", "look here", "stray-text"),
-    ("a body of another namespace", "<body xmlns='urn:other'>x</body>", None),
+    ("a body of another namespace", "<body xmlns='urn:other'>x</body>", "foreign-body"),
 ]
 
 
