@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from botkit.text.lookalikes import latinised
+from botkit.text.scripts import one_script
 
 # Format and filler characters that show nothing, and the combining marks that are stacked on letters of any script.
 # Written as escapes: most of them cannot be seen in an editor.
@@ -24,18 +25,6 @@ _OTHER_SPACE = re.compile(f"[{_SPACES}]")
 # Hangul letters that compose with each other, beside all the above: a text without any is often in its final form.
 _ODD = re.compile(f"[{_NOTHING}{_MARKS}{_SPACES}\u1100-\u11ff]")
 _BENEATH_SPACE = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
-
-# Texts of one script, which case-folding alone makes final. Nearly all are; one look tells.
-_SIGNS = (
-    "\t\n -@\\[-`{-~¡-§©«¬®°±¶·»¿×÷\u2010\u2012-\u2015\u2018-\u201e\u2020-\u2022\u20ac"
-    "\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001faff"
-)
-_LETTERS = (
-    "A-Za-zÀ-ÖØ-öø-\u012f\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e\u0218-\u021b\u1ea0-\u1ef9",
-    "\u0400-\u0481\u048a-\u052f",
-    "\u3001-\u3029\u3041-\u3096\u309d\u309e\u30a1-\u30fa\u30fc-\u30fe\u4e00-\u9fff\uac00-\ud7a3",
-)
-_ONE_SCRIPT = re.compile("|".join(f"[{_SIGNS}{letters}]*" for letters in _LETTERS))
 
 # Canonical ordering is quadratic in a run of combining marks; short pieces keep hostile text cheap.
 _PIECE = 512
@@ -56,7 +45,9 @@ def normalise(text: str) -> str:
     if text.isascii():
         folded = text.lower()
         return folded if folded.isprintable() or _BENEATH_SPACE.search(folded) is None else _seen(folded)
-    if _ONE_SCRIPT.fullmatch(text):
+    if "\ufe0f" in text or "\u200d" in text:  # in and behind emoji
+        text = text.replace("\ufe0f", "").replace("\u200d", "")
+    if one_script(text):
         return text.casefold()
     return latinised(_seen(text))
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from botkit.services.moderation.memory import REMEMBERED, Person
 from botkit.services.moderation.statement import Statement
-from botkit.text import canonical_host, normalise, within
+from botkit.text import Readings, canonical_host, normalise, within, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Rule(Protocol):
 
 
 _FEW = 24
+_LONG = 6  # letters of a word that is the same without its accents
 
 
 class WordRule:
@@ -58,31 +59,39 @@ class WordRule:
         self._allowed = _alternation(allow)
 
     def examine(self, said: Statement, person: Person) -> Finding | None:
-        """The first unwanted word, also where its letters are kept apart."""
+        """The first unwanted word, as it stands or in disguise."""
         if self._unwanted is None:
             return None
-        hit = self._first(said.folded) if self._may_match(said) else None
-        if hit is None and (closed := said.closed):
-            hit = self._first(closed)
+        hit = self._first(said.folded) if self._may_match(said.folded) else None
+        if hit is None:
+            hit = self._first_disguised(said.readings)
         if hit is None:
             return None
         return Finding(rule=self.name, points=self._points, label="unwanted word", evidence=hit)
 
-    def _may_match(self, said: Statement) -> bool:
+    def _first_disguised(self, readings: Readings) -> str | None:
+        for form in readings.disguised:
+            if self._may_match(form) and (hit := self._first(form)):
+                return hit
+        bare = readings.bare
+        return self._first(bare, _LONG) if bare and self._may_match(bare) else None
+
+    def _may_match(self, text: str) -> bool:
         """False for nearly all of what people say, and then surely."""
         if self._few:
-            return any(map(said.folded.__contains__, self._cores))
-        if not self._single.isdisjoint(said.tokens):
+            return any(map(text.__contains__, self._cores))
+        if not self._single.isdisjoint(words(text)):
             return True
-        return self._others is not None and self._others.search(said.folded) is not None
+        return self._others is not None and self._others.search(text) is not None
 
-    def _first(self, text: str) -> str | None:
+    def _first(self, text: str, shortest: int = 0) -> str | None:
         allowed: list[tuple[int, int]] | None = None
         for match in self._unwanted.finditer(text) if self._unwanted else ():
             if allowed is None:
                 allowed = [m.span() for m in self._allowed.finditer(text)] if self._allowed else []
-            if not any(start <= match.start() and match.end() <= end for start, end in allowed):
-                return match.group()
+            word, (first, last) = match.group(), match.span()
+            if len(word) >= shortest and not any(start <= first and last <= end for start, end in allowed):
+                return word
         return None
 
 

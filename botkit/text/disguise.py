@@ -1,0 +1,124 @@
+"""How a text can be read beside as it stands: the readings in which a word may hide."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from botkit.text.fold import normalise
+from botkit.text.lookalikes import capitals, unaccented, uncovered
+from botkit.text.scripts import CYRILLIC, EAST_ASIAN, LATIN, one_script
+from botkit.text.spaced import closed_up, may_be_spaced
+
+# A text by kinds of byte, as in ``spaced``: letters, signs that are written for letters, "!", all else.
+_KINDS = bytes(
+    ord("a") if chr(byte).isalpha() else ord("1") if chr(byte) in "01345789$@|+" else byte if byte == 33 else ord(" ")
+    for byte in range(128)
+) + (b"a" * 128)
+_FOLLOWING = bytes(range(0x80, 0xC0))
+_SIGNS = re.compile(rb"a[1!]+a|\b1+aa|a11|1a1")
+_LETTERS = str.maketrans("0345789$@+", "oeastbgsat")
+_STROKES = (str.maketrans("1|!", "iii"), str.maketrans("1|!", "lll"))
+_LONGEST = 64  # of a word that anybody reads
+_LONGEST_TEXT = 20_000  # of a text that anybody reads; what follows is read as it stands alone
+
+_LATIN = re.compile("[A-Za-z]")
+# Letters of Cyrillic words that look like no Latin ones: seldom is a sentence without.
+_RUSSIAN = re.compile("[ияцджэфщъйёлю]")
+_REVERSED = re.compile("\u202e([^\u202c\u202d\u2069\n]*)")
+_TURNED = re.compile("[ɐɔǝɟƃɥᴉɾʞʃɯɹʇʌʍʎꞁ]")
+_UPRIGHT = str.maketrans("ɐqɔpǝɟƃɥᴉıɾʞʃꞁɯuodbɹʇnʌʍʎ", "abcdefghiijkllmnopqrtuvwy")
+
+
+@dataclass(slots=True)
+class Readings:
+    """One text as it may be read.
+
+    ``folded`` is what ``normalise`` makes of it. ``disguised`` are further forms, most often none: in the order in
+    which it is shown, upright, with look-alikes, digits and signs as letters, with gaps closed. ``bare`` is all of that
+    without accents, "" where it has none: count only long words there, as ``año`` is no ``ano``.
+    """
+
+    folded: str
+    disguised: tuple[str, ...] = ()
+    bare: str = ""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every form, ``folded`` first, ``bare`` last."""
+        return (self.folded, *self.disguised, self.bare) if self.bare else (self.folded, *self.disguised)
+
+
+def readings(text: str) -> Readings:
+    """Every reading of ``text``. Never raises. Of a text beyond 20,000 characters only the beginning is uncovered."""
+    return readings_of(text, normalise(text))
+
+
+def readings_of(text: str, folded: str) -> Readings:
+    """The same for a text that was normalised already."""
+    if text.isascii() and not may_be_spaced(folded) and not _has_signs(folded):
+        return Readings(folded)  # nearly always
+    start = folded
+    if len(folded) > _LONGEST_TEXT:
+        text, start = text[:_LONGEST_TEXT], folded[:_LONGEST_TEXT]
+    # Letters of one script that cannot stand for Latin ones: only gaps, digits and signs can hide anything.
+    as_written = one_script(text)
+    script = as_written or one_script(start)
+    plain = script in (LATIN, EAST_ASIAN) or (script == CYRILLIC and _RUSSIAN.search(start) is not None)
+    forms = [start]
+    if not as_written:
+        forms += _turned(text)
+    forms += [closed for form in forms if (closed := closed_up(form))]
+    for form in tuple(forms):
+        shown = form if plain and form is start else uncovered(form)
+        forms += (shown, *_written_out(shown))
+    bare = script in (0, LATIN) and not (start.isascii() and text.isascii())
+    if len(forms) == 2 and plain and not bare:
+        return Readings(folded)
+    disguised = tuple([form for form in dict.fromkeys(forms) if form != start])
+    return Readings(folded, disguised, _bare((start, *disguised)) if bare else "")
+
+
+def _turned(text: str) -> list[str]:
+    """``text`` as it is shown, and as capitals look, where that is another text than it seems."""
+    forms = []
+    if "\u202e" in text:
+        forms.append(normalise(_REVERSED.sub(lambda found: found[1][::-1], text)))
+    if len(_TURNED.findall(text)) > 1:
+        forms.append(text.casefold()[::-1].translate(_UPRIGHT))
+    looks, shapes = capitals()
+    if looks.search(text) and _LATIN.search(text):
+        forms.append(normalise(text.translate(shapes)))
+    return forms
+
+
+def _written_out(form: str) -> tuple[str, ...]:
+    """``form`` with digits and signs among letters as letters; 1 may be i and l. () if there are none."""
+    if not _has_signs(form):
+        return ()
+    pairs = [(word, word) if word.isalpha() else _letters(word) for word in form.split()]
+    return " ".join([first for first, _ in pairs]), " ".join([second for _, second in pairs])
+
+
+def _has_signs(form: str) -> bool:
+    kinds = form.encode("utf-8", "replace")
+    kinds = kinds.translate(_KINDS) if form.isascii() else kinds.translate(_KINDS, _FOLLOWING)
+    return (b"a1" in kinds or b"1a" in kinds or b"!a" in kinds) and _SIGNS.search(kinds) is not None
+
+
+def _letters(word: str) -> tuple[str, str]:
+    return (word, word) if len(word) > _LONGEST else _letters_of(word)
+
+
+@lru_cache(maxsize=4096)
+def _letters_of(word: str) -> tuple[str, str]:
+    core = word.rstrip("!.,?:;)")
+    if sum(map(str.isalpha, core)) * 3 < len(core):
+        return word, word
+    plain, rest = core.translate(_LETTERS), word[len(core) :]
+    return plain.translate(_STROKES[0]) + rest, plain.translate(_STROKES[1]) + rest
+
+
+def _bare(forms: tuple[str, ...]) -> str:
+    return "\n".join([plain for form in forms if not form.isascii() and (plain := unaccented(form)) != form])
