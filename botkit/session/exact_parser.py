@@ -152,8 +152,8 @@ class ExactParser:
             if 4 * len(self._held) < self._unended:
                 return False
             data, self._held = bytes(self._held), bytearray()
-        if not self._opened and (b"\0" in data or (not self._fed and data[:1] in (b"\xff", b"\xfe"))):
-            # Else expat would guess UTF-16.
+        if self._fed < 2 and (b"\0" in data[: 2 - self._fed] or (not self._fed and data[:1] in (b"\xff", b"\xfe"))):
+            # Else expat would guess UTF-16. With an opening of ours before it, it cannot.
             raise StreamViolation("unsupported-encoding", "the stream is not UTF-8 (RFC 6120 §11.6)")
         self._tags += data.count(b"<")
         self._equals += data.count(b"=")

@@ -339,3 +339,9 @@ def test_long_tag_in_many_packets_is_not_read_again_with_each(size):
     _, message = parse(*(long[at : at + size] for at in range(0, len(long), size)))
     assert time.thread_time() - began < 5  # it was a minute
     assert message[0].get("a") == ">" * 200_000
+
+
+@pytest.mark.parametrize("at", [None, len(HEADER)])
+def test_nul_after_the_header_is_the_same_fault_in_one_packet_and_in_two(at):
+    data = HEADER + b"<presence/>\0"
+    assert violation(*((data,) if at is None else (data[:at], data[at:]))) == "not-well-formed"
