@@ -8,6 +8,7 @@ from __future__ import annotations
 from botkit.model.actions import SendMessage
 from botkit.model.address import Address
 from botkit.model.events import (
+    NickChanged,
     OccupantEvent,
     OccupantJoined,
     ReactionsChanged,
@@ -38,10 +39,11 @@ async def watch(ctx: Context[KeeperConfig], message: RoomMessage) -> SendMessage
 @router.on(SubjectChanged)
 @router.on(ReactionsChanged)
 @router.on(StatusChanged)
+@router.on(NickChanged)
 async def watch_others(
-    ctx: Context[KeeperConfig], event: SubjectChanged | ReactionsChanged | StatusChanged
+    ctx: Context[KeeperConfig], event: SubjectChanged | ReactionsChanged | StatusChanged | NickChanged
 ) -> SendMessage | None:
-    """Subjects, reactions and status texts are shown to all, too."""
+    """Subjects, reactions, status texts and nicks are shown to all, too."""
     return await _judge(ctx, event)
 
 
@@ -61,13 +63,15 @@ async def rights(ctx: Context[KeeperConfig], event: RightsChanged) -> None:
     """What was refused before may be allowed now; and somebody may be a member from now on, or no longer."""
     if event.author.is_self:
         ctx.config.warden.rights_changed(event.room)
+    ctx.config.warden.memory.introduce(event.room, event.author)
     await learn(ctx.storage, event.room, [event.author])
 
 
 @router.join
-async def joined(ctx: Context[KeeperConfig], event: OccupantJoined) -> None:
-    """Remember members: an archive does not tell who is one."""
+async def joined(ctx: Context[KeeperConfig], event: OccupantJoined) -> SendMessage | None:
+    """Remember members, as an archive does not tell who is one; and look at nick and status."""
     await learn(ctx.storage, event.room, [event.author])
+    return await _judge(ctx, event)
 
 
 @router.room_state

@@ -98,6 +98,8 @@ class OccupantEvent(Event):
 class OccupantJoined(OccupantEvent):
     """Came in after us. Those who were there already are no joins."""
 
+    anomalies: tuple[str, ...] = ()
+
 
 class Departure(Enum):
     """Why somebody is no longer in a room (XEP-0045 §15.6.2)."""
@@ -126,6 +128,7 @@ class NickChanged(OccupantEvent):
     """``author`` has the new nick; ``before`` is the old one."""
 
     before: str
+    anomalies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +142,9 @@ class RightsChanged(OccupantEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChanged(OccupantEvent):
-    """The presence status text changed (every client shows it, so spam can stand in it)."""
+    """The presence's status text or titles changed (clients show both, so spam can stand in them)."""
+
+    anomalies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +217,7 @@ class ReactionsChanged(OccupantEvent):
     reactions: tuple[str, ...]
     archive_id: ArchiveId | None = None
     source: Source = Source.LIVE
+    anomalies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +230,7 @@ class MessageRetracted(OccupantEvent):
     target: str
     archive_id: ArchiveId | None = None
     source: Source = Source.LIVE
+    anomalies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +351,7 @@ class PresenceReceived(Event):
     items: tuple[MucItem, ...] | None = None
     codes: frozenset[int] = frozenset()
     occupant_id: str | None = None
+    titles: tuple[str, ...] = ()
     destroyed: Address | bool = False
     error: StanzaError | None = None
     anomalies: tuple[str, ...] = ()

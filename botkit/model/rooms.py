@@ -50,7 +50,8 @@ class Occupant:
 
     ``real`` is the real JID, or None where the room hides it from us. ``occupant_id`` is
     None unless the room advertises XEP-0421. ``known`` is False for a speaker of whom no
-    presence was seen; such a one has no rights.
+    presence was seen; such a one has no rights. ``titles`` are what clients show beside the
+    nick: a nickname (XEP-0172), hats (XEP-0317); the occupant may have made them up.
     """
 
     address: Address
@@ -61,6 +62,7 @@ class Occupant:
     status: str | None = None
     is_self: bool = False
     known: bool = True
+    titles: tuple[str, ...] = ()
     _identity: str | None = field(default=None, init=False, repr=False, compare=False)  # once it was asked for
 
     @property

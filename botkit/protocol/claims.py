@@ -33,9 +33,11 @@ def occupant_claims(
     draft: Draft, at: datetime, speaker: Occupant, archive_id: ArchiveId | None, shows: bool
 ) -> list[Event]:
     """What an occupant (or the room, as author) says in a groupchat: retractions, reactions, subject, tombstone."""
-    room, source = draft.sender.bare, draft.source
+    room, source, odd = draft.sender.bare, draft.source, tuple(draft.anomalies)
     events: list[Event] = [
-        MessageRetracted(at=at, room=room, author=speaker, target=target, archive_id=archive_id, source=source)
+        MessageRetracted(
+            at=at, room=room, author=speaker, target=target, archive_id=archive_id, source=source, anomalies=odd
+        )
         for target in draft.retractions
     ]
     if draft.reactions is not None:
@@ -49,6 +51,7 @@ def occupant_claims(
                 reactions=texts,
                 archive_id=archive_id,
                 source=source,
+                anomalies=odd,
             )
         )
     # XEP-0045 §8.1: a subject change has "a <subject/> but no <body/> ... and no <thread/>"

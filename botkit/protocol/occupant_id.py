@@ -75,5 +75,6 @@ def _with_id(occupant: Occupant, occupant_id: str) -> Occupant:
         real=occupant.real,
         occupant_id=occupant_id,
         status=occupant.status,
+        titles=occupant.titles,
         is_self=occupant.is_self,
     )

@@ -12,7 +12,7 @@ from botkit.model.events import MucItem, PresenceReceived
 from botkit.model.rooms import OCCUPANT_ID_0
 from botkit.protocol.known import Known
 from botkit.protocol.muc_user import X_TAG, parse_muc_user
-from botkit.protocol.namespaces import CLIENT
+from botkit.protocol.namespaces import CLIENT, HATS, NICK
 from botkit.protocol.occupant_id import OCCUPANT_ID_TAG, valid
 from botkit.protocol.stanza_errors import ERROR, parse_error
 from botkit.protocol.text import all_text
@@ -22,6 +22,8 @@ _KINDS: Final = frozenset(
 )
 _STATUS: Final = f"{{{CLIENT}}}status"
 _SHOW: Final = f"{{{CLIENT}}}show"
+_NICK: Final = f"{{{NICK}}}nick"
+_HATS: Final = (f"{{{HATS}}}hats", "{xmpp:prosody.im/protocol/hats:1}hats")  # the latter: Prosody's mod_muc_hats
 
 
 def decode_presence(stanza: Element, at: datetime, known: Known) -> PresenceReceived | None:
@@ -41,6 +43,7 @@ def decode_presence(stanza: Element, at: datetime, known: Known) -> PresenceRece
     shows: list[str] = []
     xs: list[Element] = []
     ids: list[str | None] = []
+    titles: list[str] = []
     error: Element | None = None
     for child in stanza:
         tag = child.tag
@@ -52,6 +55,10 @@ def decode_presence(stanza: Element, at: datetime, known: Known) -> PresenceRece
             statuses.append(all_text(child))
         elif tag == _SHOW:
             shows.append(all_text(child).strip())
+        elif tag == _NICK:
+            titles.append(all_text(child).strip())
+        elif tag in _HATS:
+            titles += [hat.get("title", "").strip() for hat in child]
         elif tag == ERROR:
             error = child
         if child.tail and not child.tail.isspace():
@@ -70,6 +77,7 @@ def decode_presence(stanza: Element, at: datetime, known: Known) -> PresenceRece
         items=items,
         codes=codes,
         occupant_id=_occupant_id(ids, known.features(sender.bare), odd),
+        titles=tuple(dict.fromkeys(t for t in titles if t and t != sender.resource)) if titles else (),
         destroyed=destroyed,
         error=parse_error(error, str(sender)) if kind == "error" else None,
         anomalies=tuple(dict.fromkeys(odd)),

@@ -70,7 +70,9 @@ class Occupancy:
         if not was_complete:
             return []
         if before is None:
-            return [] if is_self else [OccupantJoined(at=presence.at, room=self.room, author=now)]
+            if is_self:
+                return []
+            return [OccupantJoined(at=presence.at, room=self.room, author=now, anomalies=presence.anomalies)]
         return list(_changes(presence, before, now))
 
     def left(self, presence: PresenceReceived) -> list[Event]:
@@ -106,7 +108,8 @@ class Occupancy:
         self.people[address] = now
         if before.is_self:
             self.me = now
-        return [NickChanged(at=presence.at, room=self.room, author=now, before=before.nick)]
+        odd = presence.anomalies
+        return [NickChanged(at=presence.at, room=self.room, author=now, before=before.nick, anomalies=odd)]
 
 
 def departure(presence: PresenceReceived) -> Departure:
@@ -130,6 +133,7 @@ def _occupant(presence: PresenceReceived, before: Occupant | None, *, is_self: b
         real=jids[0] if jids else known.real,
         occupant_id=presence.occupant_id if occupant_ids else None,
         status=presence.status,
+        titles=presence.titles,
         is_self=is_self or known.is_self,
     )
 
@@ -139,5 +143,5 @@ def _changes(presence: PresenceReceived, before: Occupant, now: Occupant) -> Ite
     if (before.affiliation, before.role) != (now.affiliation, now.role):
         item = presence.items[0] if presence.items else MucItem()
         yield RightsChanged(at=at, room=now.room, author=now, before=before, actor=item.actor, reason=item.reason)
-    if before.status != now.status and now.status:
-        yield StatusChanged(at=at, room=now.room, author=now)
+    if (before.status, before.titles) != (now.status, now.titles) and (now.status or now.titles):
+        yield StatusChanged(at=at, room=now.room, author=now, anomalies=presence.anomalies)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botkit.model.address import Address
-from botkit.model.events import Event, ReactionsChanged, RoomMessage, StatusChanged, SubjectChanged
+from botkit.model.events import (
+    Event,
+    NickChanged,
+    OccupantJoined,
+    ReactionsChanged,
+    RoomMessage,
+    StatusChanged,
+    SubjectChanged,
+)
 from botkit.model.messages import ArchiveId, MessageId, Source
 from botkit.model.rooms import Occupant
-from botkit.text import Link, Readings, find_links, normalise, readings_of, words
+from botkit.text import Link, closed_up, find_links, normalise, words
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: made for every message, and freezing would double its cost
@@ -37,7 +45,7 @@ class Statement:
     source: Source = Source.LIVE
     anomalies: tuple[str, ...] = ()
     _tokens: list[str] | None = None
-    _readings: Readings | None = None
+    _closed: str | None = None
     _links: tuple[Link, ...] | None = None
 
     @property
@@ -48,11 +56,11 @@ class Statement:
         return self._tokens
 
     @property
-    def readings(self) -> Readings:
-        """How ``text`` can be read beside as it stands; found once for all rules."""
-        if self._readings is None:
-            self._readings = readings_of(self.text, self.folded)
-        return self._readings
+    def closed(self) -> str:
+        """The words of ``folded`` whose letters were kept apart, closed up; "" if there are none."""
+        if self._closed is None:
+            self._closed = closed_up(self.folded)
+        return self._closed
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -72,6 +80,10 @@ class Statement:
         if isinstance(event, RoomMessage):
             content = event.content
             text = content.everything
+            if event.also:
+                text = "\n".join(
+                    [text, *(t for one in event.also if isinstance(one, ReactionsChanged) for t in one.reactions)]
+                )
             return Statement(
                 room=event.room,
                 author=event.author,
@@ -86,21 +98,20 @@ class Statement:
                 source=event.source,
                 anomalies=event.anomalies,
             )
-        return _other(event)
+        return _of_presence(event) or _other(event)
 
 
 def _other(event: Event) -> Statement | None:
-    """Statements that are no messages. Every client shows subjects, reactions (whose text nobody checks,
-    XEP-0444 §3) and status texts, so that spam can stand in them."""
+    """Statements that are no messages. Every client shows subjects and reactions (whose text nobody checks,
+    XEP-0444 §3), so that spam can stand in them."""
     archive_id: ArchiveId | None = None
     source = Source.LIVE
     match event:
         case SubjectChanged():
-            text, archive_id, source = event.subject, event.archive_id, event.source
+            text = "\n".join(one.text for one in event.subjects) or event.subject
+            archive_id, source = event.archive_id, event.source
         case ReactionsChanged():
             text, archive_id, source = " ".join(event.reactions), event.archive_id, event.source
-        case StatusChanged():
-            text = event.author.status or ""
         case _:
             return None
     if not text:
@@ -116,4 +127,30 @@ def _other(event: Event) -> Statement | None:
         subject=isinstance(event, SubjectChanged),
         archive_id=archive_id,
         source=source,
+        anomalies=event.anomalies,
+    )
+
+
+def _of_presence(event: Event) -> Statement | None:
+    """What the presence of somebody shows: the status text with nickname and hats, and of who is new here the nick."""
+    if not isinstance(event, OccupantJoined | NickChanged | StatusChanged):
+        return None
+    author = event.author
+    status = "\n".join((author.status or "", *author.titles)).strip()
+    nick = "" if isinstance(event, StatusChanged) else author.nick
+    text = f"{nick}\n{status}".strip()
+    # Many nicks have a dot in them, and are no links for that; what names a listed site is one all the same.
+    doubtful = (replace(link, certain=False) for link in find_links(nick)) if "." in nick else ()
+    if not text:
+        return None
+    return Statement(
+        room=event.room,
+        author=author,
+        at=event.at,
+        second=event.at.timestamp(),
+        text=text,
+        folded=normalise(text),
+        spoken=False,
+        anomalies=event.anomalies,
+        _links=(*doubtful, *find_links(status)),
     )
