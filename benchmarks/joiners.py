@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from benchmarks.child import COUNTER, Control
 from benchmarks.receiver import Orders
@@ -38,22 +35,19 @@ def run(orders: Orders, control: Control) -> None:
         asyncio.run(who(orders, control))
 
 
-async def _serve(control: Control, work: Work) -> None:
-    """Do ``work`` when told to, and stop when told to."""
+async def serve(control: Control, work: Work, patience: float = _PATIENCE) -> None:
+    """Do ``work`` when told to, within ``patience`` seconds, and return when told to."""
     loop = asyncio.get_running_loop()
     go, stopped = asyncio.Event(), asyncio.Event()
     control.ready(lambda: loop.call_soon_threadsafe(stopped.set), lambda: loop.call_soon_threadsafe(go.set))
     await go.wait()
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(patience):
         await work()
     await stopped.wait()
 
 
 async def _raw(orders: Orders, control: Control) -> None:
-    server: Any = SimpleNamespace(
-        host=orders.host, tls_port=orders.port, domain=orders.domain, ca_file=Path(orders.ca_file)
-    )
-    talker = await Talker.connect(server, orders.account, orders.password, record=True)
+    talker = await Talker.connect(orders, orders.account, orders.password, record=True)
     ask = "<iq type='get' id='a{}' to='{}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
     join = "<presence to='{}/{}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
 
@@ -69,7 +63,7 @@ async def _raw(orders: Orders, control: Control) -> None:
         for room in orders.all_rooms:
             COUNTER.seen(room)
 
-    await _serve(control, work)
+    await serve(control, work)
     talker.close()
 
 
@@ -94,7 +88,7 @@ async def _slixmpp(orders: Orders, control: Control) -> None:
     async def work() -> None:
         await asyncio.gather(*map(join, orders.all_rooms))
 
-    await _serve(control, work)
+    await serve(control, work)
     await client.disconnect(wait=2.0)
 
 
@@ -117,7 +111,7 @@ async def _aioxmpp(orders: Orders, control: Control) -> None:
         await asyncio.gather(*map(join, orders.all_rooms))
 
     async with client.connected():
-        await _serve(control, work)
+        await serve(control, work)
 
 
 async def _botkit(orders: Orders, control: Control) -> None:
@@ -136,4 +130,4 @@ async def _botkit(orders: Orders, control: Control) -> None:
             for room in orders.all_rooms:
                 await link.join(RoomSettings(address=Address.parse(room), nick=orders.account))
 
-        await _serve(control, work)
+        await serve(control, work)

@@ -64,7 +64,7 @@ duplicate_times = 60
 
 def run(orders: Orders, control: Control) -> None:
     """Join the room and count until told to stop."""
-    loaded = load(_config(orders))
+    loaded = load(write_config(orders))
     logs.configure(loaded.config.log.level, loaded.config.log.format, processors=(add_event_fields,))
     uvloop.run(_main(App(loaded), orders, control))
 
@@ -81,7 +81,8 @@ async def _main(app: App, orders: Orders, control: Control) -> None:
         control.ready(lambda: loop.call_soon_threadsafe(app.stop))
 
 
-def _config(orders: Orders) -> Path:
+def write_config(orders: Orders) -> Path:
+    """The bot's config file, in its folder."""
     folder = Path(orders.folder)
     (folder / "password").write_text(orders.password)
     (folder / "password").chmod(0o600)
@@ -89,7 +90,7 @@ def _config(orders: Orders) -> Path:
     values = {"jid": orders.jid, "host": orders.host, "ca_file": orders.ca_file}
     nick = json.dumps(orders.account)
     rooms = "".join(_ROOM.format(jid=json.dumps(room), nick=nick) for room in orders.all_rooms)
-    keeper = _KEEPER + (orders.keeper or _RULES) if orders.name == "botkit-keeper" else ""
+    keeper = _KEEPER + (orders.keeper or _RULES) if orders.name.endswith("botkit-keeper") else ""
     path = folder / "bot.toml"
     path.write_text(
         _CONFIG.format(

@@ -27,8 +27,10 @@ _OTHERS = {
     "joins-slixmpp": "benchmarks.joiners",
     "joins-aioxmpp": "benchmarks.joiners",
     "joins-botkit": "benchmarks.joiners",
-    "archive-slixmpp": "benchmarks.archive_slixmpp",
-    "archive-botkit": "benchmarks.archive_ours",
+    "archive-raw": "benchmarks.archive_readers",
+    "archive-slixmpp": "benchmarks.archive_readers",
+    "archive-botkit": "benchmarks.archive_readers",
+    "archive-botkit-keeper": "benchmarks.archive_readers",
 }
 """Those with another job than to listen."""
 STORING = frozenset({"botkit", "botkit-keeper"})
@@ -55,11 +57,18 @@ class Orders:
     """More TOML for a bot of ours."""
     keeper: str = ""
     """TOML in place of the keeper's usual settings."""
+    cursor: list[str] = field(default_factory=list)
+    """Up to where an archive is read already: id and time."""
 
     @property
     def all_rooms(self) -> list[str]:
         """Every room to join."""
         return [self.room, *self.rooms]
+
+    @property
+    def tls_port(self) -> int:
+        """The port again, for ``Talker.connect``."""
+        return self.port
 
     @property
     def jid(self) -> str:

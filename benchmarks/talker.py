@@ -5,15 +5,30 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from typing import cast
-
-from botkit.testing.prosody import Prosody
+from pathlib import Path
+from typing import Protocol, cast
 
 _PATIENCE = 20.0
 _HEADER = (
     "<?xml version='1.0'?><stream:stream to='{}' version='1.0' xmlns='jabber:client'"
     " xmlns:stream='http://etherx.jabber.org/streams'>"
 )
+
+
+class Server(Protocol):
+    """Where to connect to (``Prosody``, ``receiver.Orders``)."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def tls_port(self) -> int: ...
+
+    @property
+    def domain(self) -> str: ...
+
+    @property
+    def ca_file(self) -> Path | str: ...
 
 
 class Talker(asyncio.Protocol):
@@ -34,7 +49,7 @@ class Talker(asyncio.Protocol):
         self._writable.set()
 
     @staticmethod
-    async def connect(server: Prosody, name: str, password: str, *, record: bool = False) -> Talker:
+    async def connect(server: Server, name: str, password: str, *, record: bool = False) -> Talker:
         """Log in as ``name`` over verified TLS. Raises ``ConnectionError``, ``TimeoutError``."""
         context = ssl.create_default_context(cafile=str(server.ca_file))
         _, talker = await asyncio.get_running_loop().create_connection(
@@ -66,13 +81,13 @@ class Talker(asyncio.Protocol):
             if b"error" in answer:
                 raise ConnectionError(f"the room cannot be unlocked: {answer!r}")
 
-    async def ask(self, text: str, *wanted: str) -> bytes:
+    async def ask(self, text: str, *wanted: str, seconds: float = _PATIENCE) -> bytes:
         """Send ``text`` and wait until one of ``wanted`` stands in what comes back; returns what came."""
         self._found = asyncio.get_running_loop().create_future()
         self._wanted = tuple(each.encode() for each in wanted)
         self._buffer = b""
         await self.say(text.encode())
-        answer = await asyncio.wait_for(self._found, _PATIENCE)
+        answer = await asyncio.wait_for(self._found, seconds)
         self._wanted = ()
         if b"<failure" in answer:
             raise ConnectionError(f"refused: {answer!r}")

@@ -56,6 +56,7 @@ class Bars:
             TimeElapsedColumn(),
             console=console,
             transient=True,
+            refresh_per_second=4,  # rich's ten would cost more than half of what reading costs
         )
         self._tasks: dict[Address, TaskID] = {}
 

@@ -28,6 +28,11 @@ SLACK = timedelta(minutes=10)
 SKEW = timedelta(minutes=1)
 """How much later than the archive says a message is noted, where that keeps it behind the one that it follows."""
 
+NEAR = timedelta(hours=1)
+"""How far before the rows of a page the next page is looked for. A time is found quickly; an id, by Prosody's internal
+storage, only by reading all that stands before it, so that a long gap would cost as its square. What a room's server
+stamped too early by more than this, as its clock was set back, would not be found."""
+
 _STAMPS = timedelta(seconds=1)  # how exact Prosody 0.12 stamps what is archived
 _TRIES = 3
 _FIRST_LIMIT = 5000
@@ -178,7 +183,7 @@ class CatchUp:
             # Some servers never say complete; one that ignores ``after`` gives the same page for ever.
             if page.complete or last is None or last == after:
                 return
-            after = last
+            after, start = last, self._near(page, start)
 
     async def _is_newest(self, after: ArchiveId) -> bool:
         """Whether nothing came after ``after``, as an empty page says.
@@ -193,6 +198,16 @@ class CatchUp:
     def _from(self, cursor: Cursor) -> datetime | None:
         # A time in the future was written by a clock that was wrong: read all; ids keep doubles out.
         return None if cursor.at > self._history.clock.now() else cursor.at - SLACK
+
+    def _near(self, page: Page, start: datetime | None) -> datetime | None:
+        """From when the page after ``page`` is to be looked for. Rows that an archive did not stamp count as said now:
+        where all are of the last hour nothing is narrowed down."""
+        if not page.rows:
+            return start
+        begin = min(row.at for row in page.rows) - NEAR
+        if begin > self._history.clock.now() - 2 * NEAR:
+            return start
+        return begin if start is None else max(begin, start)
 
     async def _note_gap(self, cursor: Cursor, page: Page) -> None:
         """Where the archive has nothing left that we have, something in between may be gone for good."""
@@ -221,15 +236,16 @@ class CatchUp:
             page = await self._page(ArchiveQuery(archive=self._room, before=ArchiveId(""), page_size=1))
             await self._move(page, ())
 
-    async def _from_time(self, start: datetime) -> None:
+    async def _from_time(self, begin: datetime) -> None:
         after: ArchiveId | None = None
+        start: datetime | None = begin
         while True:
             page = await self._page(ArchiveQuery(archive=self._room, after=after, start=start))
             last = _last_id(page)
             await self._take(page)
             if page.complete or last is None or last == after:
                 return
-            after = last
+            after, start = last, self._near(page, start)
 
     async def _newest(self, count: int) -> None:
         """The last ``count`` messages: pages backward, collected, so that they are told oldest first."""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botkit.errors import Forbidden, LinkClosed, RequestTimeout, StanzaError, StoreError
-from botkit.model.archive import LogChange, LogQuery
+from botkit.model.archive import CursorMoved, LogChange, LogQuery
 from botkit.model.events import (
     Event,
     MessageModerated,
@@ -25,7 +25,7 @@ from botkit.model.events import (
 from botkit.model.messages import ArchiveId, Content, Fallback, Moderation, Source
 from botkit.model.rooms import Occupant, RoomState
 from botkit.ports import Clock, Link
-from botkit.services.catch_up import CatchUpProgress, CatchUpStatus
+from botkit.services.catch_up import NEAR, CatchUpProgress, CatchUpStatus
 from botkit.services.history import History, HistoryOptions
 from botkit.storage.memory import MemoryLog
 from tests.unit.services.history_fakes import NOON, ROOM, FakeArchive, TurnedClock, message
@@ -145,6 +145,30 @@ async def test_live_messages_move_the_cursor_only_when_caught_up() -> None:
     world.say()
     assert await world.cursor() == world.everything[-2]
     assert await world.logged() == world.everything
+
+
+async def _read(world: World, at: Any) -> None:
+    """A gap of 198 messages, said at ``at(number)``, that begins after the first."""
+    for number in range(1, 200):
+        world.archive.keep(message(number, at=at(number)))
+    await world.log.write([CursorMoved(room=ROOM, archive_id=ArchiveId("a00001"), at=at(1))])
+    result = await world.come_in()
+    assert (result.new, len(world.seen)) == (198, 198)
+
+
+async def test_later_pages_of_a_long_gap_are_looked_for_near_the_one_before() -> None:
+    world, begin = World(), NOON - timedelta(days=20)
+    await _read(world, lambda number: begin + timedelta(hours=2 * number))
+    assert world.archive.queries[0].start is None  # our own note of the time may be by another clock
+    starts = {query.after: query.start for query in world.archive.queries[1:]}
+    assert starts[ArchiveId("a00051")] == begin + timedelta(hours=2 * 2) - NEAR
+    assert starts[ArchiveId("a00101")] == begin + timedelta(hours=2 * 52) - NEAR
+
+
+async def test_pages_that_an_archive_did_not_stamp_narrow_nothing() -> None:
+    world = World()
+    await _read(world, lambda number: NOON)
+    assert {query.start for query in world.archive.queries} == {None}
 
 
 async def test_live_messages_during_catch_up_are_handled_once_in_order_and_close_the_gap() -> None:
