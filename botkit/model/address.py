@@ -1,4 +1,4 @@
-"""JIDs. The one place outside ``session/`` that leans on aioxmpp: its stringprep."""
+"""JIDs: parsed, prepared, compared."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from functools import lru_cache
 from threading import Lock
 from weakref import WeakValueDictionary
 
-from aioxmpp.structs import JID
-
 from botkit.errors import BadAddress
+from botkit.model.preparation import prepared_domain, prepared_local, prepared_resource
 
 
 class Address:
@@ -61,7 +60,7 @@ class Address:
         Stringprep's tables end with Unicode 3.2 and forbid mixed directions, servers follow newer rules (RFC 7622):
         a nick that only we refuse is in the room all the same, and whoever has it must not be invisible.
         """
-        return _received(text)
+        return _received(text) if len(text) <= _KEPT else _cut(text)
 
     @property
     def is_bare(self) -> bool:
@@ -99,24 +98,52 @@ def _made(parts: _Parts) -> Address:
         return made
 
 
-@lru_cache(maxsize=65536)
-def _parse(text: str) -> Address:
-    if len(text) > 3071:
+_LONGEST = 3071
+_KEPT = 256
+"""Longer ones, which nobody has but who means harm, are prepared again each time rather than kept."""
+
+
+def _prepared(text: str) -> Address:
+    if len(text) > _LONGEST:
         raise BadAddress(f"{text[:40]!r}… is {len(text)} characters long; a JID has at most 3071 (RFC 7622 §3.1)")
+    bare, slash, resource = text.partition("/")
+    local, at, domain = bare.partition("@")
+    if not at:
+        domain = local
     try:
-        jid = JID.fromstr(text, strict=False)  # code points after Unicode 3.2 pass: emoji are common in nicks
-    except (ValueError, TypeError) as problem:
+        return Address(
+            _part("local part", prepared_local(local)) if at else None,
+            _part("domain", prepared_domain(domain)),
+            _part("resource", prepared_resource(resource)) if slash else None,
+        )
+    except ValueError as problem:
         raise BadAddress(f"{text[:200]!r} is not a JID: {problem}; write it as local@domain.example") from None
-    if "@" in jid.domain:
-        raise BadAddress(f"{text[:200]!r} is not a JID: its domain has an @; write it as local@domain.example")
-    return Address(jid.localpart, jid.domain, jid.resource)
 
 
-@lru_cache(maxsize=65536)
-def _received(text: str) -> Address:
+def _part(name: str, text: str) -> str:
+    if not text:
+        raise ValueError(f"its {name} is empty")
+    if len(text.encode()) > 1023:
+        raise ValueError(f"its {name} is longer than 1023 bytes")
+    if name == "domain" and "@" in text:
+        raise ValueError("its domain has an @")
+    return text
+
+
+_parse_kept = lru_cache(maxsize=65536)(_prepared)
+
+
+def _parse(text: str) -> Address:
+    return _parse_kept(text) if len(text) <= _KEPT else _prepared(text)
+
+
+def _cut(text: str) -> Address:
     try:
         return _parse(text)
     except BadAddress:
         bare, slash, resource = text.partition("/")
         local, at, domain = bare.rpartition("@")
         return Address(local.lower() if at else None, domain.lower(), resource if slash else None)
+
+
+_received = lru_cache(maxsize=65536)(_cut)
