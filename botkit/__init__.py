@@ -1,32 +1,19 @@
-"""A framework and runtime for XMPP bots. These are the names that a bot needs first; each room has more."""
+"""A framework and runtime for XMPP bots. The names that a bot needs first stand in ``botkit.face``.
 
-from botkit.model.actions import SendMessage as SendMessage
-from botkit.model.address import Address as Address
-from botkit.model.events import DirectMessage as DirectMessage
-from botkit.model.events import Event as Event
-from botkit.model.events import OccupantJoined as OccupantJoined
-from botkit.model.events import PrivateMessage as PrivateMessage
-from botkit.model.events import RoomMessage as RoomMessage
-from botkit.model.rooms import Affiliation as Affiliation
-from botkit.model.rooms import Occupant as Occupant
-from botkit.model.rooms import Role as Role
-from botkit.modules import Module as Module
-from botkit.routing.context import Context as Context
-from botkit.routing.context import Next as Next
-from botkit.routing.context import Reply as Reply
-from botkit.routing.converters import Expected as Expected
-from botkit.routing.converters import Pattern as Pattern
-from botkit.routing.converters import Range as Range
-from botkit.routing.filters import Filter as Filter
-from botkit.routing.filters import Links as Links
-from botkit.routing.filters import addressed as addressed
-from botkit.routing.filters import contains as contains
-from botkit.routing.filters import from_member as from_member
-from botkit.routing.filters import has_link as has_link
-from botkit.routing.filters import in_room as in_room
-from botkit.routing.filters import matches as matches
-from botkit.routing.filters import predicate as predicate
-from botkit.routing.handles import RoomHandle as RoomHandle
-from botkit.routing.router import Router as Router
-from botkit.routing.specs import Need as Need
-from botkit.routing.words import CommandError as CommandError
+They are imported when the first of them is used (PEP 562): ``botkit --help`` and ``botkit health`` use none.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from botkit.face import *  # noqa: F403
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("__") and name != "__all__":
+        raise AttributeError(f"module 'botkit' has no attribute {name!r}", name=name)
+    face = import_module("botkit.face")
+    if name != "__all__" and name not in face.__all__:
+        raise AttributeError(f"module 'botkit' has no attribute {name!r}", name=name)
+    return getattr(face, name)

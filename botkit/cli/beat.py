@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from botkit import health
+import botkit.health as health
 from botkit.clock import SystemClock
 from botkit.config.load import load_config
 from botkit.errors import ConfigError, StoreError
