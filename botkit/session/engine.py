@@ -19,6 +19,7 @@ from aioxmpp import node, stanza, stream
 
 from botkit.model.address import Address
 from botkit.session.outgoing import RawStanza
+from botkit.session.parser import StreamViolation
 from botkit.session.stream import Stream
 
 _log = logging.getLogger(__name__)
@@ -167,8 +168,11 @@ class Engine(node.Client):  # type: ignore[misc]
         if await super()._try_resume_stream_management(xmlstream, features):
             return True
         if self.stream.sm_enabled:
-            # Resumed, yet with an impossible count: the two sides do not agree on what was sent.
-            raise ConnectionError("the server acknowledged stanzas that were never sent")
+            # Resumed, yet with an impossible count: the two sides do not agree on what was sent, and never will again.
+            xmlstream.violation = StreamViolation(
+                "undefined-condition", "stanzas were acknowledged that were never sent"
+            )
+            raise ConnectionError("the session cannot be resumed")
         return False
 
     def enqueue_raw(self, raw: RawStanza) -> Any:

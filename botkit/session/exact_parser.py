@@ -174,7 +174,8 @@ class ExactParser:
                 self._look_at = self._tags + self._tags // 4  # not at each packet: a stanza may come in a thousand
                 self._check_counts(self._stanza)
             return False
-        self._tags = self._equals = self._look_at = 0
+        # A start tag may have begun already; an attribute takes 5 bytes at least.
+        self._tags, self._equals, self._look_at = 1, self._unended // 5 + 1, 0
         if not self._opened and self._fed > self._limits.stanza_bytes:
             raise StreamViolation("policy-violation", "the stream header is too long")
         at = self._end_tag_at - base

@@ -9,9 +9,11 @@ Every stanza is counted for XEP-0198 the moment it is taken out of the stream, w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 import time
+from collections.abc import Iterator
 from typing import Any, Final, Protocol
 from xml.etree.ElementTree import Element
 
@@ -27,6 +29,7 @@ _log = logging.getLogger(__name__)
 _SM: Final = "urn:xmpp:sm:3"
 _SM_REQUEST: Final = f"{{{_SM}}}r"
 _SM_ACK: Final = f"{{{_SM}}}a"
+_STREAM_HEADER: Final = "{http://etherx.jabber.org/streams}stream"
 _STREAM_ERROR: Final = "{http://etherx.jabber.org/streams}error"
 _SEE_OTHER_HOST: Final = "{urn:ietf:params:xml:ns:xmpp-streams}see-other-host"
 _ACK_PAUSE: Final = 0.2
@@ -186,6 +189,9 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
         violation: StreamViolation | None = None
         try:
             parser.feed(blob, items)
+            if parser.unfinished == _STREAM_HEADER:
+                # Not once it ends: all stanzas would be children of it until then.
+                raise StreamViolation("unsupported-stanza-type", "a second stream header")
         except StreamViolation as problem:
             violation = problem
         try:
@@ -253,12 +259,15 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
         elif tag == _SM_REQUEST and self.trusted:
             self._acknowledge_soon()
         elif tag == _SM_ACK and self.trusted:
-            self._receiver.acknowledged(element.get("h"))
-        else:
-            if tag == _STREAM_ERROR:
-                self.other_host = element.findtext(_SEE_OTHER_HOST)
-            self._at_barrier = tag in _ENDS_THIS_LAYER
+            with _as_violation():
+                self._receiver.acknowledged(element.get("h"))
+        elif tag == _STREAM_ERROR:
+            self.other_host = element.findtext(_SEE_OTHER_HOST)
             self._replay(element)
+        else:
+            self._at_barrier = tag in _ENDS_THIS_LAYER
+            with _as_violation():
+                self._replay(element)
 
     # --- replaying into aioxmpp -------------------------------------------------------------------------------
 
@@ -321,6 +330,15 @@ def _walk(driver: Any, element: Element) -> None:
         if child.tail:
             driver.characters(child.tail)
     driver.endElementNS(name, None)
+
+
+@contextlib.contextmanager
+def _as_violation() -> Iterator[None]:
+    """A stream error that aioxmpp raises is one of the server's, so the session is not resumed into it."""
+    try:
+        yield
+    except xmpp_errors.StreamError as problem:
+        raise StreamViolation(problem.condition.value[1], problem.text or "what came has no meaning here") from None
 
 
 def _stream_error(violation: StreamViolation) -> Exception:

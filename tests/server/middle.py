@@ -62,7 +62,7 @@ class Splitter:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Where to cut: after ``pieces`` more pieces that went ``way``, and ``offset`` bytes of the next one."""
+    """Where to cut: after ``pieces`` more pieces that went ``way``, ``offset`` bytes (or all but one) into the next."""
 
     way: Way
     pieces: int
@@ -195,7 +195,7 @@ class Middle:
         at = self.cut_at
         if at is not None and at.way == way:
             if at.pieces <= 0:
-                sink.write(piece[: at.offset])
+                sink.write(piece[: min(at.offset, len(piece) - 1)])
                 self._cut(flow)
                 return False
             self.cut_at = Cut(way, at.pieces - 1, at.offset)
@@ -248,6 +248,11 @@ class Middle:
         flow.cut = True
         flow.heard.clear()
         return await _say(flow, data, more, most)
+
+    def put(self, data: bytes) -> None:
+        """Put ``data`` into the client's stream; all else goes on."""
+        (flow,) = [each for each in self._flows if not each.cut]
+        flow.writer.write(data)
 
     async def _instead(self, flow: _Flow, data: bytes) -> None:
         task = asyncio.create_task(_say(flow, data))

@@ -345,3 +345,14 @@ def test_long_tag_in_many_packets_is_not_read_again_with_each(size):
 def test_nul_after_the_header_is_the_same_fault_in_one_packet_and_in_two(at):
     data = HEADER + b"<presence/>\0"
     assert violation(*((data,) if at is None else (data[:at], data[at:]))) == "not-well-formed"
+
+
+@pytest.mark.parametrize("size", [200, 16 * 1024, 1 << 20])
+def test_attributes_are_counted_however_the_tag_was_cut(size):
+    limits = StreamLimits(attributes=2000)
+    many = b" ".join(b"a%d='1'" % number for number in range(4000))
+    for start in (b"", b"<presence/>"):
+        data = start + b"<message " + many + b"/>"
+        assert violation(HEADER, *(data[at : at + size] for at in range(0, len(data), size)), limits=limits) == (
+            "policy-violation"
+        )

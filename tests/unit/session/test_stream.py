@@ -198,6 +198,8 @@ async def test_no_stanza_of_a_stranger_ends_the_stream(rig, stanza):
         ("<message><body>" + "x" * 6000, "policy-violation"),
         ("<a>" * 30, "policy-violation"),
         ("<nonsense xmlns='u'/>", "unsupported-stanza-type"),
+        ("<a xmlns='urn:xmpp:sm:3' h='7'/>", "undefined-condition"),
+        (HEADER.partition(b"?>")[2] + b"<message/>", "unsupported-stanza-type"),
     ],
 )
 async def test_forbidden_input_ends_the_stream_with_the_right_error(rig, data, condition):
@@ -208,6 +210,7 @@ async def test_forbidden_input_ends_the_stream_with_the_right_error(rig, data, c
     assert it.transport.written.endswith(b"</stream:stream>")
     assert it.transport.closed
     assert isinstance(it.stream.fault, xmpp_errors.StreamError)
+    assert it.stream.violation is not None
     assert len(it.stanzas) == 1
 
 
