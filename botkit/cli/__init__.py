@@ -6,15 +6,16 @@ What a command needs is imported when it runs: ``--help`` and ``health`` must be
 from __future__ import annotations
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
-from rich.console import Console
 
 from botkit.cli.codes import code_of
 from botkit.errors import BotkitError, ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(
     name="botkit",
@@ -36,7 +37,15 @@ def main() -> None:
         _end(problem)
 
 
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
 def _end(problem: BotkitError) -> NoReturn:
+    from rich.console import Console
+
     console = Console(stderr=True, highlight=False)
     lines = problem.mistakes if isinstance(problem, ConfigError) else (str(problem),)
     for line in lines:
@@ -57,7 +66,7 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
     """Tell what a config means, or every mistake in it, without connecting."""
     from botkit.cli.check import check as checked
 
-    raise typer.Exit(checked(config, Console(), as_json=as_json))
+    raise typer.Exit(checked(config, _console(), as_json=as_json))
 
 
 @app.command()
@@ -68,7 +77,7 @@ def schema(
     """Print a JSON Schema of the config, for editors."""
     from botkit.cli.check import schema as printed
 
-    raise typer.Exit(printed(Console(), tuple(module or ()), config=config))
+    raise typer.Exit(printed(_console(), tuple(module or ()), config=config))
 
 
 @app.command()
@@ -80,7 +89,7 @@ def doctor(
     """Connect, and tell for each room what it supports and what the bot may do there."""
     from botkit.cli.doctor import examine
 
-    raise typer.Exit(examine(config, Console(), as_json=as_json, timeout=timeout))
+    raise typer.Exit(examine(config, _console(), as_json=as_json, timeout=timeout))
 
 
 @app.command()
@@ -110,7 +119,7 @@ def history(
         limit=limit,
         json=as_json,
         originals=originals,
-        console=Console(),
+        console=_console(),
     )
 
 
@@ -119,12 +128,14 @@ def health(config: ConfigFile, as_json: AsJson = False) -> None:
     """Tell whether the running bot is well, by its heartbeat file; exit code 1 if not."""
     from botkit.cli.beat import show_health
 
-    raise typer.Exit(show_health(config, Console(), as_json=as_json))
+    raise typer.Exit(show_health(config, _console(), as_json=as_json))
 
 
 @app.command(name="version")
 def show_version() -> None:
     """Print the version."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         print(version("botkit"))
     except PackageNotFoundError:
