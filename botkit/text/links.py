@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from botkit.text.fold import normalise
+from botkit.text.hosts import canonical_host, known_end, registrable, shown_host
 
 # An address with a scheme. Everything up to a space or a bracket that closes it belongs to it.
 _WITH_SCHEME = re.compile(
-    r"(?<![a-z0-9])(?:(?:h(?:tt|xx)ps?|ftps?|wss?|gemini|ircs?)\s?:[/\\]{1,3}|xmpp:(?://)?)([^\s<>\"']{1,2048})"
+    r"(?<![a-z0-9])(h(?:tt|xx|\*\*|__|--|\.\.|t\*|\*t)ps?|meow|ftps?|fxp|wss?|gemini|gopher|ircs?|xmpp|mailto|matrix|tg|sips?)"
+    r" ?(?:: ?[/\\]{1,3}|(?<=xmpp):|(?<=mailto):|(?<=matrix):|(?<=sip):|(?<=sips):)([^\s<>\"']{1,2048})"
 )
-# A host name without one: labels and dots, then perhaps a port or a path. Possessive bounds keep it linear.
-_BARE = re.compile(
-    r"(?<![\w@.\-/])((?:[^\W_](?:[\w\-]{0,62})\.){1,32}([^\W\d_]{2,24}|xn--[a-z0-9\-]{1,59}))\.?(?![\w@\-])(:\d{1,5}\b)?(/\S)?"
-)
+# Labels and dots: a host's name, or words without a space. Only at the start of such a run, so that it is linear.
+_RUN = re.compile(r"(?<![\w.\-])[\w\-]++(?:\.[\w\-]++)+")
+_BEHIND = re.compile(r"\.?(:\d{1,5}\b)?(/\S)?")
+_AUTHORITY_END = re.compile(r"[/\\?#]")
 _PATH = re.compile(r"[^\s<>\"']{1,100}")
-_DOTS = re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?|[。｡．]")
-_COLON = re.compile(r"[\[({]:[\])}]")
-_MAYBE = re.compile(r"[.:]\S")
-_WIDE_DOT = re.compile(r"。[a-z]|。\w{2,24}(?!\w)")
+_DOTS = re.compile(
+    r" ?[\[({<] ?(?:\.|dot|punkt|точка) ?[\])}>] ?|。(?=[a-z0-9]|中[国國]|公司|网[络址]|香港|台[湾灣]|在线|みんな|한국)"
+)
+_COLON = re.compile(r"[\[({]:(?://)?[\])}]")
+_SPOKEN = re.compile(
+    r"(?<![\w\-])([a-z0-9][a-z0-9\-]{1,62}) dot (com|net|org|info|biz|xyz|top|io|ru|me|de|gg|site|shop)(?![\w\-])"
+)
+_MAYBE = re.compile(r"[.:]\S|。[a-z0-9中公网香台在み한]| ?: ?[/\\]")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
+_LONGEST = 1000  # of what may be a name: four times what a name may have
+_TRAILING = ".,;:!?*_~`'\"»›"
+_PAIRS = {")": "(", "]": "[", "}": "{"}
 
 # Ends of host names that are counted as links wherever they stand. Others ("readme.md", "done.it", "main.py") are ends
 # of file names or of words as often: they count behind "www.", before a path or port, or where a list names the domain.
@@ -29,93 +39,178 @@ _PLAIN_ENDS = frozenset(
     re.findall(
         "[a-z]+",
         """
-        com net org info biz xyz online site shop store club top vip pro app dev io ai gg ru ua by kz de fr es pt
-        nl eu uk cn jp kr tk ml ga cf gq icu buzz live link click win bid loan work rest fun space website tech
-        cloud digital agency media news blog life world today group team email finance money cash casino bet
-        poker porn sexy sex xxx adult dating cam porno tube promo sale deals discount market crypto exchange
-        trade capital fund wtf lol ninja guru page zone su mobi name tel asia cat jobs travel edu gov mil int
-        onion chat social network
+    com net org info biz xyz online site shop store club top vip pro app dev io ai gg ru ua by kz de fr es pt
+    nl eu uk cn jp kr tk ml ga cf gq icu buzz live link click win bid loan work rest fun space website tech
+    cloud digital agency media news blog life world today group team email finance money cash casino bet
+    poker porn sexy sex xxx adult dating cam porno tube promo sale deals discount market crypto exchange
+    trade capital fund wtf lol ninja guru page zone su mobi name tel asia cat jobs travel edu gov mil int
+    onion chat social network
         """,
     )
 )
 
 
+class LinkKind(Enum):
+    """Where a link leads."""
+
+    WEB = "web"
+    ROOM = "room"  # xmpp:room@host?join
+    XMPP = "xmpp"
+    MAIL = "mail"
+    MATRIX = "matrix"
+    TELEGRAM = "telegram"
+    DISCORD = "discord"
+    WHATSAPP = "whatsapp"
+    OTHER = "other"  # of another scheme: ftp, irc, sip
+
+
+_SCHEMES = {"xmpp": LinkKind.XMPP, "mailto": LinkKind.MAIL, "matrix": LinkKind.MATRIX, "tg": LinkKind.TELEGRAM}
+_SITES = {
+    "matrix.to": LinkKind.MATRIX, "t.me": LinkKind.TELEGRAM, "telegram.me": LinkKind.TELEGRAM,
+    "telegram.dog": LinkKind.TELEGRAM, "discord.gg": LinkKind.DISCORD, "wa.me": LinkKind.WHATSAPP,
+    "chat.whatsapp.com": LinkKind.WHATSAPP,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link: its ``host`` (lower case, IDN in its ASCII form, no port), and as it was ``written`` (normalised).
+    """One link: its ``host`` (as ``canonical_host`` makes it, no port), and as it was ``written`` (normalised).
 
-    ``certain`` is False for what may as well be a file name or two words without a space between.
+    ``certain`` is False for what may as well be a file name or two words without a space between. ``host`` is "" where
+    a scheme names none (``tg:``).
     """
 
     host: str
     written: str
     certain: bool = True
+    kind: LinkKind = LinkKind.WEB
+
+    @property
+    def domain(self) -> str:
+        """What somebody registered, by the Public Suffix List: ``example.co.uk``; the host where there is no such."""
+        return registrable(self.host) or self.host
+
+    @property
+    def shown(self) -> str:
+        """The host as people see it, out of its ASCII form."""
+        return shown_host(self.host)
 
 
 def find_links(text: str, *, normalised: bool = False) -> tuple[Link, ...]:
     """Every link in ``text``, in order of kinds. Never raises. ``normalised``: the text is so already."""
     folded = text if normalised else normalise(text)
     # Plain texts first: most messages have no such character, and each search costs as much as all of these.
-    # 。 and its like do not begin a link where letters follow that end no host: so ends every Japanese sentence.
-    if (
-        "dot" not in folded
-        and not (("." in folded or ":" in folded) and _MAYBE.search(folded))
-        and not ("。" in folded and _WIDE_DOT.search(folded))
+    if "dot" not in folded and (
+        ("." not in folded and ":" not in folded and "。" not in folded) or _MAYBE.search(folded) is None
     ):
         return ()  # nothing here can be a link; true of most of what people say
     return tuple(_links(folded))
 
 
-def within(host: str, domains: Collection[str]) -> str | None:
-    """The one of ``domains`` that is ``host`` or a parent of it; None if none is."""
-    rest = host
-    while True:
-        if rest in domains:
-            return rest
-        _, dot, rest = rest.partition(".")
-        if not dot:
-            return None
-
-
-def canonical_host(host: str) -> str:
-    """``host`` in lower case, without port and final dot, international names in their ASCII form. Never raises."""
-    host = host.strip().lower().rstrip(".")
-    if host.isascii():
-        return host
-    try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError:  # too long, or letters that no name may have: compared as written
-        return host
-
-
 def _links(folded: str) -> Iterator[Link]:
     text = folded
-    if not folded.isascii() or _has_bracket(folded):
-        text = _COLON.sub(":", _DOTS.sub(".", folded))
+    if not folded.isascii() or any(map(folded.__contains__, "[({<")):
+        text = _COLON.sub(_inner, _DOTS.sub(".", folded))
+    known = []  # where the hosts of the first kind end, in order: they are not found again
     if ":" in text:
         for match in _WITH_SCHEME.finditer(text):
-            if host := _host_of(match.group(1)):
-                yield Link(host, match.group()[:200])
-    if "." not in text:
-        return
-    for match in _BARE.finditer(text):
-        host, end = match.group(1), match.group(2)
-        certain = bool(match.group(3) or match.group(4) or host.startswith("www.")) or end in _PLAIN_ENDS
-        # The path is only shown: were it part of the match, it could hide a second link glued to it.
-        path = _PATH.match(text, match.end()) if match.group(4) else None
-        written = match.group()[:200] + (path.group() if path else "")
-        yield Link(canonical_host(host), written, certain or end.startswith("xn--"))
+            if link := _with_scheme(match[1], match[2], match[0]):
+                known.append((match.start(), match.start(2) + len(_AUTHORITY_END.split(match[2], maxsplit=1)[0])))
+                yield link
+    if "." in text:
+        at = 0
+        for match in _RUN.finditer(text):
+            while at < len(known) and known[at][1] <= match.start():
+                at += 1
+            if (at == len(known) or match.start() < known[at][0]) and (link := _bare(match, text)):
+                yield link
+    if " dot " in text:
+        for match in _SPOKEN.finditer(text):
+            yield Link(f"{match[1]}.{match[2]}", match[0], certain=False)
 
 
-def _has_bracket(text: str) -> bool:
-    return "[" in text or "(" in text or "{" in text
+def _inner(bracketed: re.Match[str]) -> str:
+    return bracketed[0][1:-1]
 
 
-def _host_of(rest: str) -> str | None:
-    """The host of what follows a scheme: ``good.example@evil.example:8080/path`` goes to ``evil.example``."""
-    authority = re.split(r"[/\\?#]", rest, maxsplit=1)[0]
+def _with_scheme(scheme: str, rest: str, whole: str) -> Link | None:
+    kind = _SCHEMES.get(scheme, LinkKind.WEB if scheme[0] in "hm" else LinkKind.OTHER)
+    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+    if kind is LinkKind.XMPP and "?join" in rest:
+        kind = LinkKind.ROOM
     host = authority.rpartition("@")[2]
     if host.startswith("["):
-        return host.partition("]")[0] + "]" if "]" in host else None
-    host = canonical_host(host.partition(":")[0].rstrip(".,;!)]}"))
-    return host if "." in host or _IPV4.match(host) else None
+        if "]" not in host:
+            return None
+        host = canonical_host(host.partition("]")[0] + "]")
+    else:
+        host = canonical_host(_unquoted(host).partition(":")[0].rstrip(_TRAILING + ")]}"))
+    if "." not in host and not host.startswith("["):
+        if kind in (LinkKind.WEB, LinkKind.OTHER):
+            return None
+        host = host if kind in (LinkKind.XMPP, LinkKind.ROOM, LinkKind.MAIL) else ""
+    return Link(host, _trimmed(whole[:200]), kind=_kind(host, rest) if kind is LinkKind.WEB else kind)
+
+
+def _unquoted(host: str) -> str:
+    return canonical_host(host).rpartition("@")[2] if "%" in host else host
+
+
+def _kind(host: str, rest: str) -> LinkKind:
+    if host in ("discord.com", "discordapp.com") and "/invite/" in rest:
+        return LinkKind.DISCORD
+    return _SITES.get(host.removeprefix("www."), LinkKind.WEB)
+
+
+def _bare(match: re.Match[str], text: str) -> Link | None:
+    begin, end = match.span()
+    before = text[begin - 1] if begin else " "
+    relative = text.startswith("//", begin - 2) and (begin < 3 or text[begin - 3] in " \n(<")
+    if (before == "/" and not relative) or text[end : end + 1] == "@":
+        return None
+    host = match[0][:_LONGEST]
+    labels = host.split(".")
+    # What is glued to a name by a dot does not hide it: "evil.com.Look".
+    while len(labels) > 1 and not known_end(labels[-1]):
+        labels.pop()
+    cut = len(labels) <= host.count(".")
+    if len(labels) < 2:
+        return _doubtful(host, text, end)
+    host = ".".join(labels[-32:]).strip("-_")
+    behind = _BEHIND.match(text, end)
+    port, path = (behind[1], behind[2]) if behind and not cut else (None, None)
+    last = labels[-1]
+    plain = last in _PLAIN_ENDS or last.startswith("xn--") or not last.isascii()
+    certain = relative or (plain and not cut) or bool(port or path) or host.startswith("www.")
+    written = host[:200] + (port or "")
+    # The path is only shown: were it part of the match, it could hide a second link glued to it.
+    if path and behind and (shown := _PATH.match(text, behind.end() - 2)):
+        written = _trimmed(written + shown[0])
+    if before == "@":
+        return Link(canonical_host(host), written, certain=False, kind=LinkKind.MAIL)
+    name = canonical_host(host)
+    return Link(name, written, certain, _kind(name, written))
+
+
+def _doubtful(host: str, text: str, end: int) -> Link | None:
+    """A name that ends as no host does: an address of numbers, or one that only a list may know."""
+    behind = _BEHIND.match(text, end)
+    followed = bool(behind and (behind[1] or behind[2]))
+    if _IPV4.match(host):
+        return Link(canonical_host(host), host, kind=LinkKind.WEB) if followed else None
+    last = host.rpartition(".")[2]
+    if len(host) > 253 or not (last.isascii() and last.isalpha()) or not 2 <= len(last) <= 24:
+        return None
+    return Link(canonical_host(host), host, certain=followed or host.startswith("www."))
+
+
+def _trimmed(written: str) -> str:
+    """``written`` without the punctuation of the sentence around it, and without a bracket that it does not open."""
+    while written:
+        last = written[-1]
+        opened = _PAIRS.get(last)
+        if last in _TRAILING or (opened and written.count(last) > written.count(opened)):
+            written = written[:-1]
+        else:
+            break
+    return written

@@ -73,6 +73,12 @@ def _foreign() -> tuple[re.Pattern[str], dict[int, str]]:
     return re.compile(f"[{''.join(map(chr, letters))}]"), letters
 
 
+def warm_up() -> None:
+    """Read the table now, at start, rather than while a message waits."""
+    _foreign()
+    capitals()
+
+
 def latinised(folded: str) -> str:
     """``folded`` with each word that mixes Latin letters and look-alikes wholly Latin."""
     if _LATIN.search(folded) is None or _foreign()[0].search(folded) is None:

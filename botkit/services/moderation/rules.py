@@ -9,7 +9,7 @@ from typing import Protocol
 
 from botkit.services.moderation.memory import REMEMBERED, Person
 from botkit.services.moderation.statement import Statement
-from botkit.text import Readings, canonical_host, normalise, within, words
+from botkit.text import LinkKind, Readings, canonical_host, normalise, warm_up, within, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ class WordRule:
 
     def __init__(self, words: Collection[str], *, allow: Collection[str] = (), points: int = 2) -> None:
         self._points = points
+        warm_up()
         normal = {normalise(w).strip() for w in words}
         self._single = frozenset(w for w in normal if re.fullmatch(r"\w+", w))
         others = normal - self._single
@@ -111,12 +112,15 @@ class LinkRule:
         self._allow = frozenset(map(canonical_host, allow))
         self._others = others
         self._points = points
+        warm_up()
 
     def examine(self, said: Statement, person: Person) -> Finding | None:
         """The first link that is not wanted."""
         if self._others and not self._deny:
             return None
         for link in said.links:
+            if link.kind is LinkKind.MAIL and not link.certain:
+                continue  # somebody's address, which nobody is led to
             if denied := within(link.host, self._deny):
                 return self._found("link to a listed site", f"{link.written} ({denied})")
             if not self._others and link.certain and not within(link.host, self._allow):
