@@ -26,7 +26,7 @@ from botkit.services.moderation.regulars import learn, recall
 from bots.keeper_commands import commands
 from bots.keeper_settings import KeeperConfig
 
-router = Router("keeper")
+router = Router("keeper", urgent=True)
 router.include(commands)
 
 

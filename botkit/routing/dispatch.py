@@ -4,6 +4,8 @@ The message handlers of an event run first, in order of registration over all mo
 message is a command, that command. No handler can harm another: what it raises, in its filter,
 its middleware, itself or what it returned, is logged and counted, and its time is limited (cancelling is
 all that can be done: a handler that swallows its cancellation holds up its own room).
+
+Handlers of urgent routers have a lane of their own in each room: moderation does not wait for chatter.
 """
 
 from __future__ import annotations
@@ -16,22 +18,18 @@ from typing import Any, TypeVar
 from botkit.errors import LinkClosed
 from botkit.model.address import Address
 from botkit.model.events import (
-    DirectMessage,
     Event,
-    InvitationReceived,
     OccupantEvent,
-    PrivateMessage,
-    RoomMessage,
     Tick,
 )
 from botkit.model.forms import Form
-from botkit.model.messages import Source
 from botkit.ports import Clock, Link, MessageLog, Spawn
 from botkit.routing.answers import give
 from botkit.routing.calls import Caller
 from botkit.routing.commands import Command
 from botkit.routing.context import Context, Logger, Services
 from botkit.routing.contexts import Contexts
+from botkit.routing.entry import Entry
 from botkit.routing.failures import Failure, Failures
 from botkit.routing.handles import NotDone, RoomHandle
 from botkit.routing.help import help_module
@@ -52,25 +50,7 @@ class _Job:
     work: Callable[[], Awaitable[None]]
 
 
-class _Entry:
-    """What is known of one type of event: who handles it, and which lane it takes."""
-
-    __slots__ = ("any_catch_up", "any_own", "handlers", "key", "message", "peer", "sourced")
-
-    def __init__(self, event: type[Event], handlers: tuple[Loaded, ...]) -> None:
-        self.handlers = handlers
-        self.any_own = any(h.own for h in handlers)
-        self.any_catch_up = any(h.catch_up for h in handlers)
-        self.message = issubclass(event, RoomMessage | PrivateMessage | DirectMessage)
-        # Invitations name rooms of strangers' choice: a lane for each would be theirs to multiply.
-        names = () if issubclass(event, InvitationReceived) else ("room", "sender", "job")
-        fields = event.__dataclass_fields__
-        self.key = next((name for name in names if name in fields), None)
-        self.peer = self.key == "sender"
-        self.sourced = "source" in fields
-
-
-_Item = tuple[Event, _Entry, CommandLine | None] | _Job
+_Item = tuple[Event, Entry, CommandLine | None] | _Job
 _Calls = Iterator[tuple[Loaded, Context[Any]]]
 
 
@@ -110,7 +90,7 @@ class Dispatcher:
         self._contexts = Contexts(self.services, self._failures)
         self._caller = Caller(self._contexts, self._failures, command_rate)
         self._lanes: Lanes[_Item] = Lanes(self._run, spawn, log, limit=limit, idle=idle, on_pressure=on_pressure)
-        self._entries: dict[type[Event], _Entry] = {}
+        self._entries: dict[type[Event], Entry] = {}
         self._plan: Plan
         self.load(modules)
 
@@ -173,20 +153,25 @@ class Dispatcher:
         kind = type(event)
         entry = self._entries.get(kind)
         if entry is None:
-            entry = self._entries[kind] = _Entry(kind, self._plan.of_type(kind))
+            entry = self._entries[kind] = Entry(kind, self._plan.of_type(kind))
         line = None
         if entry.message:
             line = self._syntax.find(event, self.services.link)  # type: ignore[arg-type]  # entry.message says so
-        if line is None:
+        if entry.urgent is not None:
+            self._queue(event, entry.urgent, line)
+        self._queue(event, entry, line)
+
+    def _queue(self, event: Event, entry: Entry, line: CommandLine | None) -> None:
+        if line is None or entry.is_urgent:
             if not entry.handlers:
                 return
-            if not entry.any_catch_up and not _is_live(event, entry):
+            if not entry.any_catch_up and not entry.is_live(event):
                 return
             if not entry.any_own and self._is_own(event):
                 return
-        key = getattr(event, entry.key) if entry.key is not None else None
+        key = entry.lane_of(event)
         if entry.peer:
-            self._lanes.put(key.bare, (event, entry, line), peer=True)  # type: ignore[union-attr]
+            self._lanes.put(key.bare, (event, entry, line), peer=True)
         else:
             self._lanes.put(key, (event, entry, line))
 
@@ -198,18 +183,19 @@ class Dispatcher:
         kind = type(event)
         entry = self._entries.get(kind)
         if entry is None:
-            entry = self._entries[kind] = _Entry(kind, self._plan.of_type(kind))
-        if not entry.handlers:
-            return
-        key = getattr(event, entry.key) if entry.key is not None else None
+            entry = self._entries[kind] = Entry(kind, self._plan.of_type(kind))
+        for part in (entry,) if entry.urgent is None else (entry.urgent, entry):
+            if part.handlers and (part.any_catch_up or part.is_live(event)):
+                await self._handled(event, part)
 
+    async def _handled(self, event: Event, entry: Entry) -> None:
         async def work() -> None:
             rest = self._run((event, entry, None))
             if rest is not None:
                 await rest
 
         try:
-            await self._in_lane(key, work)
+            await self._in_lane(entry.lane_of(event), work)
         except CommandError:
             raise LinkClosed("the bot goes down") from None
 
@@ -230,6 +216,8 @@ class Dispatcher:
         event, entry, line = item
         handled.set(event)
         calls = self._calls(event, entry, line)
+        if entry.is_urgent:
+            line = None  # answered in the room's own lane
         for handler, ctx in calls:
             rest = self._attempt(handler, event, ctx)
             if rest is not None:
@@ -245,10 +233,10 @@ class Dispatcher:
         if line is not None:
             await self._caller.answer(event, line)
 
-    def _calls(self, event: Event, entry: _Entry, line: CommandLine | None) -> _Calls:
+    def _calls(self, event: Event, entry: Entry, line: CommandLine | None) -> _Calls:
         """The handlers to call for ``event``, in order, each context made when it is due."""
         own = self._is_own(event)
-        live = _is_live(event, entry)
+        live = entry.is_live(event)
         known = line is not None and line.name in self._plan.by_name
         runtime: ModuleRuntime | None = None
         ctx: Context[Any] | None = None
@@ -374,10 +362,6 @@ class Dispatcher:
         if not self._lanes.put(key, _Job(job), peer=peer):
             raise CommandError("I am too busy now, or going down; try again later.")
         return await done
-
-
-def _is_live(event: Event, entry: _Entry) -> bool:
-    return not entry.sourced or event.source is Source.LIVE  # type: ignore[attr-defined]  # entry.sourced says so
 
 
 async def _replied(begun: Begun, ctx: Context[Any], seconds: float) -> None:

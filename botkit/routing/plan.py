@@ -53,6 +53,7 @@ class Loaded:
     catch_up: bool
     own: bool
     commands: bool
+    urgent: bool
     timeout: float
     name: str
 
@@ -168,7 +169,7 @@ def _collect(
         (len(router.handlers), len(router.commands), None),
     ):
         for handler in router.handlers[handlers_done:handlers_before]:
-            _load_handler(draft, runtime, handler, rings, timeout)
+            _load_handler(draft, runtime, handler, rings, timeout, router.urgent)
         for command in router.commands[commands_done:commands_before]:
             _load_command(draft, runtime, command, rings, converters, timeout)
         handlers_done, commands_done = handlers_before, commands_before
@@ -200,7 +201,12 @@ def _made(draft: _Draft, runtime: ModuleRuntime, router: Router) -> list[Schedul
 
 
 def _load_handler(
-    draft: _Draft, runtime: ModuleRuntime, spec: HandlerSpec, rings: tuple[Middleware, ...], timeout: float
+    draft: _Draft,
+    runtime: ModuleRuntime,
+    spec: HandlerSpec,
+    rings: tuple[Middleware, ...],
+    timeout: float,
+    urgent: bool,
 ) -> None:
     bound = _kept(draft, bind_handler(spec))
     if bound is None:
@@ -215,6 +221,7 @@ def _load_handler(
             catch_up=spec.catch_up,
             own=spec.own,
             commands=spec.commands,
+            urgent=urgent,
             timeout=spec.timeout or timeout,
             name=label(runtime, spec),
         )

@@ -106,10 +106,15 @@ class Router:
     ``DirectMessage`` or a union), ``join``, ``part``, ``nick``, ``rights``, ``status``,
     ``retraction``, ``moderation``, ``reaction``, ``subject``, ``invitation``, ``room_state``,
     ``start``, ``stop``; ``on`` takes any.
+
+    ``urgent``: what happens in a room comes to the handlers that were recorded on this very router in
+    a queue of their own, in order, beside the one of all others and not behind their slow handlers.
+    It is meant for moderation. Commands are not part of it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, urgent: bool = False) -> None:
         self.name = name
+        self.urgent = urgent
         self.handlers: list[HandlerSpec] = []
         self.commands: list[CommandSpec] = []
         self.schedules: list[ScheduleSpec] = []
