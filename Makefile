@@ -1,6 +1,6 @@
 # Everything starts here; `make` alone lists what there is. Set-up is part of each target that needs it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench lock clean
+.PHONY: help setup demo test check fmt bench fuzz lock clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -30,6 +30,9 @@ fmt: setup  ## format the code and mend what the linter can
 
 bench: setup  ## side by side with peers on one server; table, and JSON in benchmarks/results
 	@$(BIN)/python -m benchmarks
+
+fuzz: setup  ## hostile input of every kind; MINUTES=10 for all targets, TARGET=decode for one
+	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(addprefix --target ,$(TARGET))
 
 lock: setup  ## resolve requirements/*.in again and write the hashed locks
 	@UPGRADE=$(UPGRADE) sh tools/lock.sh

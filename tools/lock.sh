@@ -10,7 +10,7 @@ uv=.cache/uv/bin/uv
 uv=$PWD/$uv
 
 cd requirements
-for set in build runtime dev; do
+for set in build runtime dev fuzz; do
     quietly "$uv" pip compile --universal --python-version 3.11 --generate-hashes --no-header ${UPGRADE:+--upgrade} \
         --override overrides.txt "$set.in" -o "$set.lock" || die "no set of versions fits requirements/$set.in"
     say "$set" "$(grep -c '^[a-z]' "$set.lock") packages locked"
