@@ -42,8 +42,8 @@ def plain(text: str) -> str:
 
 
 def looks_like(letter: str) -> str | None:
-    """The Latin letters or digits that ``letter``, or else its capital, is taken for; None if there are none."""
-    for form in (letter, letter.upper()):
+    """The Latin letters or digits that ``letter``, or else its other case, is taken for; None if there are none."""
+    for form in (letter, letter.upper(), letter.lower()):
         skeleton = str(CHECKER.getSkeleton(0, form))
         if skeleton == "l":
             return "1"  # one stroke: i and l are both drawn so

@@ -121,4 +121,5 @@ def _letters_of(word: str) -> tuple[str, str]:
 
 
 def _bare(forms: tuple[str, ...]) -> str:
-    return "\n".join([plain for form in forms if not form.isascii() and (plain := unaccented(form)) != form])
+    written = [form for form in forms if not form.isascii() and _LATIN.search(form)]
+    return "\n".join([plain for form in written if (plain := unaccented(form)) != form])

@@ -66,6 +66,12 @@ def _tables() -> tuple[dict[int, str], dict[int, str]]:
 
 
 @cache
+def _disguises() -> dict[int, str]:
+    """The table without the letters of living Latin alphabets."""
+    return {code: shape for code, shape in table().items() if code >= _LATIN_END or not chr(code).isalpha()}
+
+
+@cache
 def _foreign() -> tuple[re.Pattern[str], dict[int, str]]:
     """The letters of the table that no Latin alphabet has, as a pattern for one of them, and as a table."""
     letters = {code: shape for code, shape in table().items() if code >= _LATIN_END and shape.isalpha()}
@@ -76,6 +82,7 @@ def _foreign() -> tuple[re.Pattern[str], dict[int, str]]:
 def warm_up() -> None:
     """Read the table now, at start, rather than while a message waits."""
     _foreign()
+    _disguises()
     capitals()
 
 
@@ -99,7 +106,7 @@ def uncovered(folded: str) -> str:
     """
     if _LATIN.search(folded):
         folded = _STRANGE_MARK.sub("", folded)
-    known = table()
+    known = _disguises()
     odd = [letter for letter in set(folded) if letter > "\x7f"]
     honest = {_script(letter) for letter in odd if letter.isalpha() and (ord(letter) not in known or letter in _HONEST)}
     return " ".join([_uncovered(word, honest, known) for word in folded.split()])

@@ -20,7 +20,8 @@ def skeleton(text: str) -> str:
         text = text.translate(capitals()[1])
     plain = normalise(text)
     if not plain.isascii():
-        plain = unaccented(unaccented(plain).translate(table()))
+        looks = table()
+        plain = unaccented(unaccented(plain.translate(looks)).translate(looks))
     for several, one in _SEVERAL:
         plain = plain.replace(several, one)
     return plain.translate(_SAME)
