@@ -9,6 +9,7 @@ and at which byte. Pure: no sockets, no aioxmpp.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
@@ -30,6 +31,9 @@ _MOST_KEPT: Final = 128 * 1024
 """So much is kept of what came since a packet ended with the end of a stanza, for the exact parser to read again."""
 _MOST_PACKETS: Final = 256
 """Likewise: in so many packets come only stanzas that are large, or cut up to have expat read their tags again."""
+_PIECE: Final = 16 * 1024
+"""Bytes that are looked at together: fewer elements than a stanza may have, unless it is all very small ones."""
+_STANZA_END: Final = b"</message>"
 _RENEW_AFTER: Final = 1024 * 1024
 """expat and XMLParser keep every distinct name for the life of a parser, and names come from strangers: after so many
 bytes there is a fresh one."""
@@ -51,6 +55,29 @@ class StreamParser:
         Raises ``StreamViolation`` where the stream has to end; what was complete before the fault is in ``out``.
         The parser is of no use afterwards.
         """
+        parser = self._parser
+        if len(data) <= _PIECE and isinstance(parser, _PlainParser) and parser.at_end and data[-1:] == b">":
+            self._feed(data, out)
+        else:
+            for piece in self._pieces(data):
+                self._feed(piece, out)
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        """``data`` cut where stanzas probably end, so that as little as can be has to be kept, and none is large."""
+        at = 0
+        if isinstance(self._parser, ExactParser) or not self._parser.at_end:
+            at = data.find(_STANZA_END) + len(_STANZA_END)
+            at = at if at >= len(_STANZA_END) else min(_PIECE, len(data))
+            yield data[:at]
+        while at < len(data):
+            stop = min(at + _PIECE, len(data))
+            if stop < len(data) or data[-1:] != b">":
+                end = data.rfind(_STANZA_END, at, stop)
+                stop = end + len(_STANZA_END) if end >= 0 else stop
+            yield data[at:stop]
+            at = stop
+
+    def _feed(self, data: bytes, out: list[StreamItem]) -> None:
         parser = self._parser
         if isinstance(parser, _PlainParser):
             stanzas = parser.feed(data)
