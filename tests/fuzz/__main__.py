@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -173,9 +174,9 @@ def replay(name: str, path: Path) -> int:
 
 
 def _table(results: list[Result]) -> Table:
-    table = Table("target", "by")
+    table = Table("target", "by", box=SIMPLE)
     for column in ("executions", "a second", "coverage", "corpus", "memory", "findings"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for one in results:
         rate = one.executions / one.seconds if one.seconds else 0
         cells = [f"{one.executions:,}", f"{rate:,.0f}", *(f"{n:,}" if n else "-" for n in (one.coverage, one.corpus))]
