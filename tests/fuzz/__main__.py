@@ -174,8 +174,10 @@ def replay(name: str, path: Path) -> int:
 
 
 def _table(results: list[Result]) -> Table:
-    table = Table("target", "by", box=SIMPLE)
-    for column in ("executions", "a second", "coverage", "corpus", "memory", "findings"):
+    table = Table(box=SIMPLE)
+    for column in ("target", "by"):
+        table.add_column(column, no_wrap=True)
+    for column in ("executions", "per s", "coverage", "corpus", "memory", "findings"):
         table.add_column(column, justify="right", no_wrap=True)
     for one in results:
         rate = one.executions / one.seconds if one.seconds else 0
