@@ -180,6 +180,7 @@ async def test_counts_are_exact_at_every_byte(server, account, client_factory, t
         await exchange.round(None)
         sizes = [len(piece) for way, piece in exchange.middle.pieces[before:] if way == "down"]
         for pieces, size in enumerate(sizes):
+            print(f"{pieces} of {len(sizes)}, {size} bytes; {exchange.middle.cuts} cuts")
             for offset in range(size):
                 await exchange.round(Cut("down", pieces, offset))
         assert all(event.resumed for event in exchange.bot.established[1:])
