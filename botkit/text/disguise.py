@@ -26,6 +26,7 @@ _LONGEST_TEXT = 20_000  # of a text that anybody reads; what follows is read as 
 _LATIN = re.compile("[A-Za-z]")
 # Letters of Cyrillic words that look like no Latin ones: seldom is a sentence without.
 _RUSSIAN = re.compile("[ияцджэфщъйёлю]")
+_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
 _REVERSED = re.compile("\u202e([^\u202c\u202d\u2069\n]*)")
 _TURNED = re.compile("[ɐɔǝɟƃɥᴉɾʞʃɯɹʇʌʍʎꞁ]")
 _UPRIGHT = str.maketrans("ɐqɔpǝɟƃɥᴉıɾʞʃꞁɯuodbɹʇnʌʍʎ", "abcdefghiijkllmnopqrtuvwy")
@@ -57,25 +58,20 @@ def readings(text: str) -> Readings:
 
 def readings_of(text: str, folded: str) -> Readings:
     """The same for a text that was normalised already."""
-    if text.isascii() and not may_be_spaced(folded) and not _has_signs(folded):
-        return Readings(folded)  # nearly always
-    start = folded
-    if len(folded) > _LONGEST_TEXT:
-        text, start = text[:_LONGEST_TEXT], folded[:_LONGEST_TEXT]
+    as_written = LATIN if text.isascii() else one_script(text)
+    script = as_written or one_script(folded)
     # Letters of one script that cannot stand for Latin ones: only gaps, digits and signs can hide anything.
-    as_written = one_script(text)
-    script = as_written or one_script(start)
-    plain = script in (LATIN, EAST_ASIAN) or (script == CYRILLIC and _RUSSIAN.search(start) is not None)
-    forms = [start]
-    if not as_written:
-        forms += _turned(text)
+    plain = script in (LATIN, EAST_ASIAN) or (script == CYRILLIC and _RUSSIAN.search(folded) is not None)
+    turned = _turned(text[:_LONGEST_TEXT]) if not as_written and ("\u202e" in text or script in (0, LATIN)) else []
+    bare = script in (0, LATIN) and not text.isascii() and _ACCENTED.search(folded) is not None
+    if plain and not turned and not bare and not may_be_spaced(folded) and not _has_signs(folded):
+        return Readings(folded)  # nearly always
+    start = folded[:_LONGEST_TEXT]
+    forms = [start, *turned]
     forms += [closed for form in forms if (closed := closed_up(form))]
     for form in tuple(forms):
         shown = form if plain and form is start else uncovered(form)
         forms += (shown, *_written_out(shown))
-    bare = script in (0, LATIN) and not (start.isascii() and text.isascii())
-    if len(forms) == 2 and plain and not bare:
-        return Readings(folded)
     disguised = tuple([form for form in dict.fromkeys(forms) if form != start])
     return Readings(folded, disguised, _bare((start, *disguised)) if bare else "")
 
@@ -85,7 +81,7 @@ def _turned(text: str) -> list[str]:
     forms = []
     if "\u202e" in text:
         forms.append(normalise(_REVERSED.sub(lambda found: found[1][::-1], text)))
-    if len(_TURNED.findall(text)) > 1:
+    if _TURNED.search(text) and len(_TURNED.findall(text)) > 1:
         forms.append(text.casefold()[::-1].translate(_UPRIGHT))
     looks, shapes = capitals()
     if looks.search(text) and _LATIN.search(text):
@@ -121,5 +117,5 @@ def _letters_of(word: str) -> tuple[str, str]:
 
 
 def _bare(forms: tuple[str, ...]) -> str:
-    written = [form for form in forms if not form.isascii() and _LATIN.search(form)]
+    written = [form for form in forms if not form.isascii() and _ACCENTED.search(form) and _LATIN.search(form)]
     return "\n".join([plain for form in written if (plain := unaccented(form)) != form])

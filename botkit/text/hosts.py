@@ -82,7 +82,8 @@ def _suffix_size(labels: list[str]) -> int:
         parent = ".".join(labels[start + 1 :])
         if f"\n!{name}\n" in rules:
             return len(labels) - start - 1
-        if f"\n{name}\n" in rules or (parent and f"\n*.{parent}\n" in rules):
+        # *.kawasaki.jp makes kawasaki.jp a suffix, too.
+        if f"\n{name}\n" in rules or f"\n*.{name}\n" in rules or (parent and f"\n*.{parent}\n" in rules):
             return len(labels) - start
     return 1
 

@@ -153,7 +153,7 @@ def _with_scheme(scheme: str, rest: str, whole: str) -> Link | None:
 
 
 def _unquoted(host: str) -> str:
-    return canonical_host(host).rpartition("@")[2] if "%" in host else host
+    return _AUTHORITY_END.split(canonical_host(host), maxsplit=1)[0].rpartition("@")[2] if "%" in host else host
 
 
 def _kind(host: str, rest: str) -> LinkKind:

@@ -6,7 +6,7 @@ import re
 import string
 
 # A run of single letters, each with something between. Four or more, so that "a b c" stays as it is.
-_BETWEEN = r"(?: ?[^\w\s]{1,3} ?| {1,3}|\n|_)"
+_BETWEEN = r"(?: ?[^\w\s=&?/%#:]{1,3} ?| {1,3}|\n|_)"
 _SPACED = re.compile(rf"(?<!\w)[^\W_](?:{_BETWEEN}[^\W_]){{3,}}(?!\w)")
 _APART = re.compile(r"[\W_]+")
 
@@ -17,6 +17,8 @@ for _byte in (string.ascii_letters + string.digits).encode():
     _KINDS[_byte] = ord("a")
 for _byte in range(0xC3, 0xF0):
     _KINDS[_byte] = ord("a")  # one for each character: the bytes that follow the first are left out
+for _byte in b"=&?/%#:":
+    _KINDS[_byte] = ord(",")  # signs of addresses and formulas: "?x=1&y=2"
 _KINDS[0xE2] = ord(" ")  # General Punctuation and other signs; so are C2, and F0 for what is drawn
 _TABLE = bytes(_KINDS)
 _FOLLOWING = bytes(range(0x80, 0xC0))
