@@ -194,7 +194,7 @@ def text(data: bytes, rng: random.Random) -> bytes:
                 )
             case _:
                 line = line[:at] + rng.choice(_LETTERS) * rng.choice((1, 1, 1, 30)) + line[at:]
-    return line[:8192].encode("utf-8", "surrogatepass")
+    return line[:2048].encode("utf-8", "surrogatepass")
 
 
 def xml(others: Callable[[], Sequence[bytes]]) -> Callable[[bytes, random.Random], bytes]:

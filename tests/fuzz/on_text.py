@@ -26,7 +26,18 @@ from botkit.routing.syntax import CommandSyntax
 from botkit.routing.words import CommandError, Line, UsageError
 from botkit.storage.memory import MemoryValues
 from botkit.testing.fakes import FakeClock, FakeLink, FakeLog, make_occupant, make_room
-from botkit.text import canonical_host, closed_up, find_links, normalise, within, words
+from botkit.text import (
+    LinkKind,
+    canonical_host,
+    closed_up,
+    find_links,
+    normalise,
+    readings,
+    shown_host,
+    skeleton,
+    within,
+    words,
+)  # fmt: skip
 from tests.fuzz import mutate
 from tests.fuzz.target import Target
 from tests.unit.protocol.wire import NOW, ROOM
@@ -54,10 +65,15 @@ def run_text(data: bytes) -> None:
         links = find_links(one)
         assert links == find_links(folded, normalised=True), "other links in the normalised text"
         for link in links:
-            assert link.host
+            assert link.host or link.kind is not LinkKind.WEB, "a web link to nowhere"
             assert len(link.host) <= 4096
-            assert within(link.host, {link.host}) == link.host
-            canonical_host(link.host)
+            assert canonical_host(link.host) == canonical_host(canonical_host(link.host))
+            if link.host:
+                assert within(link.host, {link.host}) == link.host
+                assert shown_host(link.host)
+                assert link.domain
+        assert skeleton(skeleton(one)) == skeleton(one), "the skeleton of a skeleton is another"
+        assert readings(one) == readings(one), "other readings"
     assert clean(clean(text)) == clean(text)
 
 
