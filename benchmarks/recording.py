@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmarks.corpus import Said
 
-_ARCHIVE_ID = re.compile(rb"<stanza-id id='([^']+)'")
+_ARCHIVE_ID = re.compile(rb"(<stanza-id (?:[^>]* )?id=')([^']+)")  # Prosody's attributes come in any order
 _OCCUPANT_ID = re.compile(rb"<occupant-id [^>]*id='([^']+)'")
 _BEGIN_MS = 0x01_93_00_00_00_00
 """The time in the first archive id, which are UUIDs of version 7 as Prosody 13 makes them: sorted by time."""
@@ -42,7 +42,7 @@ class Recording:
             moment = f"{_BEGIN_MS + number * _MILLISECONDS:012x}"
             stanza = self.stanzas[index]
             stanza = _ARCHIVE_ID.sub(
-                lambda found, at=moment: b"<stanza-id id='" + f"{at[:8]}-{at[8:]}".encode() + found[1][13:] + b"'",  # type: ignore[misc]
+                lambda found, at=moment: found[1] + f"{at[:8]}-{at[8:]}".encode() + found[2][13:],  # type: ignore[misc]
                 stanza,
             )
             body = self.bodies[index]
