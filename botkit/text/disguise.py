@@ -17,7 +17,7 @@ _KINDS = bytes(
     for byte in range(128)
 ) + (b"a" * 128)
 _FOLLOWING = bytes(range(0x80, 0xC0))
-_SIGNS = re.compile(rb"a[1!]+a|\b1+aa|a11|1a1")
+_SIGNS = re.compile(rb"a[1!]+a|\b1+aa|a11|1a1|aaa1\b")
 _LETTERS = str.maketrans("0345789$@+", "oeastbgsat")
 _STROKES = (str.maketrans("1|!", "iii"), str.maketrans("1|!", "lll"))
 _LONGEST = 64  # of a word that anybody reads

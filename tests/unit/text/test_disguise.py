@@ -58,7 +58,7 @@ def test_a_word_in_disguise_is_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("Ηello", "hello"), ("🅱️itcoin", "bitcoin"), ("pa$$word", "password"), ("b00bs", "boobs"), ("v!agra", "viagra"),
+    [("Ηello", "hello"), ("🅱️itcoin", "bitcoin"), ("pa$$word", "password"), ("b00bs", "boobs"), ("casin0", "casino"), ("v!agra", "viagra"),
      ("1ove", "love"), ("k1ll", "kill"), ("ki11", "kill"), ("Раssword", "password"), ("ŧěĺěĝřàm", "telegram")],
 )  # fmt: skip
 def test_signs_and_digits_are_read_as_letters(text: str, word: str) -> None:
