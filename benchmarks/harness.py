@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.receiver import Orders
 
 _START_SECONDS = 40.0
+_JOIN_SECONDS = 0.4  # for each room more
 _STOP_SECONDS = 15.0
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -86,5 +87,5 @@ async def children(all_orders: list[Orders]) -> AsyncIterator[list[Child]]:
             stack.push_async_callback(child.stop)
             started.append(child)
         for child in started:
-            await child.ask("", _START_SECONDS)
+            await child.ask("", _START_SECONDS + _JOIN_SECONDS * len(child.orders.rooms))
         yield started

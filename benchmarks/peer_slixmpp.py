@@ -34,7 +34,7 @@ async def _main(orders: Orders, control: Control) -> None:
     await asyncio.wait_for(started, 20)
     client.send_presence()
     for room in orders.all_rooms:
-        await client.plugin["xep_0045"].join_muc_wait(JID(room), orders.account, maxstanzas=0, timeout=20)
+        await client.plugin["xep_0045"].join_muc_wait(JID(room), orders.account, maxstanzas=0, timeout=60)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     control.ready(lambda: loop.call_soon_threadsafe(stopped.set))

@@ -40,11 +40,11 @@ class Recording:
             index = (number - 1) % size
             old = index + 1
             moment = f"{_BEGIN_MS + number * _MILLISECONDS:012x}"
-            stanza = self.stanzas[index]
-            stanza = _ARCHIVE_ID.sub(
-                lambda found, at=moment: found[1] + f"{at[:8]}-{at[8:]}".encode() + found[2][13:],  # type: ignore[misc]
-                stanza,
-            )
+            found = _ARCHIVE_ID.search(self.stanzas[index])
+            if found is None:
+                raise ValueError("the room stamped no archive id")
+            fresh = f"{moment[:8]}-{moment[8:]}".encode() + found[2][13:]
+            stanza = found.string[: found.start(2)] + fresh + found.string[found.end(2) :]
             body = self.bodies[index]
             if number != old:
                 stanza = stanza.replace(b"-%d'" % old, b"-%d'" % number).replace(b"#%d " % old, b"#%d " % number)
