@@ -17,7 +17,7 @@ from botkit.model.events import (
 )
 from botkit.model.messages import ArchiveId, MessageId, Source
 from botkit.model.rooms import Occupant
-from botkit.text import Link, closed_up, find_links, normalise, words
+from botkit.text import Link, Readings, find_links, normalise, readings_of, words
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: made for every message, and freezing would double its cost
@@ -45,7 +45,7 @@ class Statement:
     source: Source = Source.LIVE
     anomalies: tuple[str, ...] = ()
     _tokens: list[str] | None = None
-    _closed: str | None = None
+    _readings: Readings | None = None
     _links: tuple[Link, ...] | None = None
 
     @property
@@ -56,11 +56,11 @@ class Statement:
         return self._tokens
 
     @property
-    def closed(self) -> str:
-        """The words of ``folded`` whose letters were kept apart, closed up; "" if there are none."""
-        if self._closed is None:
-            self._closed = closed_up(self.folded)
-        return self._closed
+    def readings(self) -> Readings:
+        """How ``text`` can be read beside as it stands; found once for all rules."""
+        if self._readings is None:
+            self._readings = readings_of(self.text, self.folded)
+        return self._readings
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -114,7 +114,7 @@ def _other(event: Event) -> Statement | None:
             text, archive_id, source = " ".join(event.reactions), event.archive_id, event.source
         case _:
             return None
-    if not text:
+    if not text and not isinstance(event, SubjectChanged):  # that there is no subject has to be known, too
         return None
     return Statement(
         room=event.room,
