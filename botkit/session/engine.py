@@ -27,12 +27,26 @@ _COUNTER: Final = 0xFFFFFFFF  # XEP-0198 §4: counters wrap at 2^32
 _PREPARED: Final = ("nodeprep", "nameprep", "resourceprep")
 
 
+_LONGEST_KEPT: Final = 256
+
+
 def cache_stringprep() -> None:
     """Keep results of aioxmpp's stringprep: pure Python, run on every address. Bounded; safe to call again."""
     for name in _PREPARED:
         prepare = getattr(aioxmpp.structs, name)
-        if not hasattr(prepare, "cache_info"):
-            setattr(aioxmpp.structs, name, lru_cache(maxsize=32768)(prepare))
+        if not hasattr(prepare, "kept"):
+            setattr(aioxmpp.structs, name, _keeping(prepare))
+
+
+def _keeping(prepare: Any) -> Any:
+    kept = lru_cache(maxsize=32768)(prepare)
+
+    def prepared(text: str, **how: bool) -> Any:
+        # Nobody has a longer one but who means harm: those in an IQ's payload may be of any length.
+        return kept(text, **how) if len(text) <= _LONGEST_KEPT else prepare(text, **how)
+
+    prepared.kept = kept  # type: ignore[attr-defined]
+    return prepared
 
 
 class StanzaQueue(stream.StanzaStream):  # type: ignore[misc]
