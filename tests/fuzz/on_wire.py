@@ -124,7 +124,10 @@ def _with_renewals(data: bytes, rng: random.Random) -> None:
     for name in _OFTEN:
         setattr(parser, name, 200)
     try:
-        _same(whole, read(_cut(data, rng)), None)
+        pieces = list(_cut(data, rng))
+        cut = read(pieces)
+        if len(pieces) <= parser._MOST_PACKETS:
+            _same(whole, cut, None)
     finally:
         for name, value in kept.items():
             setattr(parser, name, value)

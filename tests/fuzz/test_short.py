@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import re
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from botkit.protocol import namespaces
 from tests.fuzz import seeds
 from tests.fuzz import target as module
-from tests.fuzz.target import Target, examine, minimise
+from tests.fuzz.target import Target, examine, minimise, swell
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.unguided import hunt, inputs
 
@@ -50,6 +52,24 @@ def test_one_seed_is_bearable_swollen_and_takes_no_more_memory_than_it_may(targe
     data = random.Random(target.name).choice(target.seeds())
     finding = examine(target, data, thorough=True)
     assert finding is None, finding.detail
+
+
+@EACH
+def test_nothing_is_kept_of_large_inputs(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SWOLLEN", 4 << 10)
+    rng = random.Random(target.name)
+    inputs = [swell(target.mutate(rng.choice(target.seeds()), rng), rng) for _ in range(12)]
+    for data in inputs[:4]:
+        target.run(data)  # what is kept once is kept
+    tracemalloc.start()
+    try:
+        for data in inputs:
+            target.run(data)
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < sum(map(len, inputs)), f"{kept:,} bytes are kept"
 
 
 def test_there_is_a_seed_for_each_namespace_that_we_speak() -> None:
