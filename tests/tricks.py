@@ -37,15 +37,14 @@ _RDF = (
 class Trick:
     """One message of a room: ``xml`` is all of its children. ``odd`` is the anomaly that must be named, if any.
 
-    ``stripped``: the room takes away what is odd, so that over a server it is not named (``stripped_by`` alone, where
-    not every generation of Prosody does). ``live``: it works for live messages alone.
+    ``stripped``: Prosody 0.12.3 and 13.0 take away what is odd, so that over them it is not named. ``live``: it works
+    for live messages alone.
     """
 
     name: str
     xml: str
     odd: str | None = None
     stripped: bool = False
-    stripped_by: str | None = None
     live: bool = False
 
 

@@ -135,6 +135,10 @@ class Client:
         if stream._run_out_filters is not None:
             stream._run_out_filters.cancel()
 
+    async def ended(self) -> None:
+        """Until the stream has ended from the other side."""
+        await asyncio.wait_for(asyncio.shield(self._stream.disconnected), _PATIENCE)
+
     def drop(self) -> None:
         """Cut the connection without a word, as a lost network does."""
         self._stream.abort()

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from botkit.model import anomalies
 from botkit.model.events import (
     DirectMessage,
     Event,
+    NickChanged,
+    OccupantJoined,
+    PresenceReceived,
     PrivateMessage,
     ReactionsChanged,
     RoomMessage,
+    StatusChanged,
     SubjectChanged,
 )
 from botkit.model.messages import Source
 from botkit.protocol.decode import decode_stanza
-from botkit.services.moderation import Person, Statement, WordRule
+from botkit.services.moderation import LinkRule, Person, Statement, WordRule
 from tests.tricks import BODY, TRICKS, Trick, filled
-from tests.unit.protocol.wire import NICK, NOW, ROOM, Rooms, archived, decode, element, groupchat
+from tests.unit.protocol.wire import NICK, NOW, OCCUPANT, ROOM, Rooms, archived, decode, element, groupchat
 
 SPAM = "buy-pills"
 RULE = WordRule(["buy-pills"])
@@ -92,6 +98,53 @@ def test_forwarded_text_of_our_own_server_is_no_message() -> None:
     copy = "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'><body>x</body></message></forwarded>"
     for outer in (copy, f"<received xmlns='urn:xmpp:carbons:2'>{copy}</received>"):
         assert decode(f"<message from='bot@home.example' to='bot@home.example/r'>{outer}</message>") is None
+
+
+@pytest.mark.parametrize(
+    "child",
+    [
+        "<nick xmlns='http://jabber.org/protocol/nick'>buy-pills</nick>",
+        "<hats xmlns='urn:xmpp:hats:0'><hat title='buy-pills' uri='x'/></hats>",
+        "<hats xmlns='xmpp:prosody.im/protocol/hats:1'><hat title='buy-pills' uri='x'/></hats>",
+    ],
+    ids=["nickname", "hat", "hat of Prosody"],
+)
+def test_a_presence_shows_titles_beside_the_nick(child: str) -> None:
+    event = decode(f"<presence from='{NICK}'>{child}</presence>")
+    assert isinstance(event, PresenceReceived)
+    assert (event.titles, event.status) == ((SPAM,), None)
+
+
+def test_a_nickname_that_is_the_nick_is_no_title() -> None:
+    event = decode(f"<presence from='{NICK}'><nick xmlns='http://jabber.org/protocol/nick'>nick</nick></presence>")
+    assert isinstance(event, PresenceReceived)
+    assert event.titles == ()
+
+
+@pytest.mark.parametrize("kind", [OccupantJoined, StatusChanged])
+def test_what_a_presence_shows_is_judged(kind: type[OccupantJoined | StatusChanged]) -> None:
+    for shown in (replace(OCCUPANT, status=SPAM), replace(OCCUPANT, titles=("x", SPAM))):
+        said = Statement.of(kind(at=NOW, room=ROOM, author=shown, anomalies=("doubled-status",)))
+        assert said is not None
+        assert RULE.examine(said, Person()) is not None
+        assert (said.spoken, said.anomalies) == (False, ("doubled-status",))
+
+
+def test_a_nick_is_judged_and_its_dots_make_no_links() -> None:
+    author = replace(OCCUPANT, address=ROOM.with_resource("pills.example.com"))
+    said = Statement.of(OccupantJoined(at=NOW, room=ROOM, author=author))
+    assert said is not None
+    assert LinkRule(others=False).examine(said, Person()) is None
+    assert LinkRule(deny=["example.com"]).examine(said, Person()) is not None
+    renamed = Statement.of(NickChanged(at=NOW, room=ROOM, author=author, before="x"))
+    assert renamed is not None
+    assert renamed.text == "pills.example.com"
+
+
+def test_that_a_room_has_no_subject_is_a_statement_too() -> None:
+    said = Statement.of(SubjectChanged(at=NOW, room=ROOM, author=OCCUPANT, subject=""))
+    assert said is not None
+    assert said.subject
 
 
 def test_texts_of_the_room_itself_are_not_read_as_forged() -> None:
