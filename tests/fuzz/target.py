@@ -116,7 +116,8 @@ def _raised(target: Target, problem: Exception, data: bytes) -> Finding:
     inner = [frame for frame in ours if "/botkit/" in frame.filename and "/tests/" not in frame.filename]
     last = (inner or ours)[-1]
     own = [f"{f.name}:{f.line}" for f in frames if "/tests/fuzz/" in f.filename][-1:]
-    where = f"{type(problem).__name__} {last.name} {own}"
+    said = "".join(c for c in str(problem)[:60] if not c.isdigit()) if isinstance(problem, AssertionError) else ""
+    where = f"{type(problem).__name__} {last.name} {own} {said}"
     return Finding(target.name, "exception", where, "".join(traceback.format_exception(problem))[-4000:], data)
 
 
