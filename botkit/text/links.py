@@ -6,19 +6,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 
 from botkit.text.fold import normalise
 from botkit.text.hosts import canonical_host, known_end, registrable, shown_host
 
-# An address with a scheme. Everything up to a space or a bracket that closes it belongs to it.
-_WITH_SCHEME = re.compile(
-    r"(?<![a-z0-9])(h(?:tt|xx|\*\*|__|--|\.\.|t\*|\*t)ps?|meow|ftps?|fxp|wss?|gemini|gopher|ircs?|xmpp|mailto|matrix|tg|sips?)"
-    r" ?(?:: ?[/\\]{1,3}|(?<=xmpp):|(?<=mailto):|(?<=matrix):|(?<=sip):|(?<=sips):)([^\s<>\"']{1,2048})"
+# What an address begins with, before its colon; and what comes behind: up to a space or a bracket that closes it.
+_SCHEME = re.compile(
+    r"(?<![a-z0-9])(?:(xmpp|mailto|matrix|sips?)"
+    r"|(h(?:tt|xx|\*\*|__|--|\.\.|t\*|\*t)ps?|meow|ftps?|fxp|wss?|gemini|gopher|ircs?|tg)) ?\Z"
 )
+_REST = re.compile(r"( ?[/\\]{1,3})?([^\s<>\"']{1,2048})")
+_LONGEST_SCHEME = 8  # with the space behind it
 # Labels and dots: a host's name, or words without a space. Only at the start of such a run, so that it is linear.
 _RUN = re.compile(r"(?<![\w.\-])[\w\-]++(?:\.[\w\-]++)+")
 _BEHIND = re.compile(r"\.?(:\d{1,5}\b)?(/\S)?")
 _AUTHORITY_END = re.compile(r"[/\\?#]")
+_HOST_END = re.compile(r"[/\\?#,;|]")
 _PATH = re.compile(r"[^\s<>\"']{1,100}")
 _DOTS = re.compile(
     r" ?[\[({<] ?(?:\.|dot|punkt|точка) ?[\])}>] ?|。(?=[a-z0-9]|中[国國]|公司|网[络址]|香港|台[湾灣]|在线|みんな|한국)"
@@ -30,6 +34,7 @@ _SPOKEN = re.compile(
 _MAYBE = re.compile(r"[.:]\S|。[a-z0-9中公网香台在み한]| ?: ?[/\\]")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
 _LONGEST = 1000  # of what may be a name: four times what a name may have
+MOST = 1000  # links of one text
 _TRAILING = ".,;:!?*_~`'\"»›"
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
@@ -97,14 +102,17 @@ class Link:
 
 
 def find_links(text: str, *, normalised: bool = False) -> tuple[Link, ...]:
-    """Every link in ``text``, in order of kinds. Never raises. ``normalised``: the text is so already."""
+    """Every link in ``text``, those with a scheme first; no more than ``MOST``. Never raises.
+
+    ``normalised``: the text is so already.
+    """
     folded = text if normalised else normalise(text)
     # Plain texts first: most messages have no such character, and each search costs as much as all of these.
     if "dot" not in folded and (
         ("." not in folded and ":" not in folded and "。" not in folded) or _MAYBE.search(folded) is None
     ):
         return ()  # nothing here can be a link; true of most of what people say
-    return tuple(_links(folded))
+    return tuple(islice(_links(folded), MOST))
 
 
 def _links(folded: str) -> Iterator[Link]:
@@ -113,9 +121,9 @@ def _links(folded: str) -> Iterator[Link]:
         text = _COLON.sub(_inner, _DOTS.sub(".", folded))
     known = []  # where the hosts of the first kind end, in order: they are not found again
     if ":" in text:
-        for match in _WITH_SCHEME.finditer(text):
-            if link := _with_scheme(match[1], match[2], match[0]):
-                known.append((match.start(), match.start(2) + len(_AUTHORITY_END.split(match[2], maxsplit=1)[0])))
+        for scheme, begin, rest in _schemes(text):
+            if link := _with_scheme(scheme, rest[2], text[begin : rest.end()]):
+                known.append((begin, _host_end(rest)))
                 yield link
     if "." in text:
         at = 0
@@ -127,6 +135,25 @@ def _links(folded: str) -> Iterator[Link]:
     if " dot " in text:
         for match in _SPOKEN.finditer(text):
             yield Link(f"{match[1]}.{match[2]}", match[0], certain=False)
+
+
+def _schemes(text: str) -> Iterator[tuple[str, int, re.Match[str]]]:
+    """Each scheme, where it begins, and what follows. Looked for at colons: there are fewer of them than of words."""
+    at = text.find(":")
+    while at >= 0:
+        begin = max(0, at - _LONGEST_SCHEME - 1)
+        found = _SCHEME.search(text[begin:at])
+        rest = _REST.match(text, at + 1) if found else None
+        behind = at + 1
+        if found and rest and (found[1] or rest[1]):
+            yield found[1] or found[2], begin + found.start(), rest
+            behind = _host_end(rest)
+        at = text.find(":", behind)
+
+
+def _host_end(rest: re.Match[str]) -> int:
+    """Where another link may begin: behind what can be a host."""
+    return rest.start(2) + len(_HOST_END.split(rest[2], maxsplit=1)[0])
 
 
 def _inner(bracketed: re.Match[str]) -> str:
@@ -144,7 +171,9 @@ def _with_scheme(scheme: str, rest: str, whole: str) -> Link | None:
             return None
         host = canonical_host(host.partition("]")[0] + "]")
     else:
-        host = canonical_host(_unquoted(host).partition(":")[0].rstrip(_TRAILING + ")]}"))
+        host = canonical_host(
+            _HOST_END.split(_unquoted(host), maxsplit=1)[0].partition(":")[0].rstrip(_TRAILING + ")]}")
+        )
     if "." not in host and not host.startswith("["):
         if kind in (LinkKind.WEB, LinkKind.OTHER):
             return None

@@ -58,7 +58,8 @@ def test_a_word_in_disguise_is_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("Ηello", "hello"), ("🅱️itcoin", "bitcoin"), ("pa$$word", "password"), ("b00bs", "boobs"), ("casin0", "casino"), ("v!agra", "viagra"),
+    [("Ηello", "hello"), ("🅱️itcoin", "bitcoin"), ("pa$$word", "password"), ("b00bs", "boobs"), ("casin0", "casino"),
+     ("v!agra", "viagra"),
      ("1ove", "love"), ("k1ll", "kill"), ("ki11", "kill"), ("Раssword", "password"), ("ŧěĺěĝřàm", "telegram")],
 )  # fmt: skip
 def test_signs_and_digits_are_read_as_letters(text: str, word: str) -> None:
@@ -128,4 +129,4 @@ def test_time_grows_no_faster_than_the_text(piece: str) -> None:
         return time.process_time() - begin
 
     seconds(1000)
-    assert seconds(262_144) <= 16 * min(seconds(32_768), seconds(32_768)) + 0.05
+    assert min(seconds(262_144), seconds(262_144)) <= 16 * min(seconds(32_768), seconds(32_768)) + 0.1

@@ -107,6 +107,11 @@ def test_a_sentence_glued_to_a_name_does_not_hide_it() -> None:
     assert [(link.host, link.certain) for link in find_links("go to evil.com.Hurry")] == [("evil.com", False)]
 
 
+def test_links_glued_to_each_other_are_all_found() -> None:
+    text = "http://good.com,http://evil.com/x|worse.com;https://worst.com"
+    assert {link.host for link in find_links(text)} == {"good.com", "evil.com", "worse.com", "worst.com"}
+
+
 def test_a_spoken_dot_is_a_doubtful_link() -> None:
     assert [(link.host, link.certain) for link in find_links("evil dot com")] == [("evil.com", False)]
 
@@ -191,6 +196,7 @@ def test_every_host_has_one_spelling(text: str) -> None:
         "a.com ",
         "a.com.",
         "xmpp:",
+        "xmpp:,",
         "%41",
         "a dot ",
         "://a",
@@ -214,4 +220,4 @@ def test_time_grows_no_faster_than_the_text(piece: str) -> None:
         return time.process_time() - begin
 
     seconds(1000)
-    assert seconds(262_144) <= 16 * min(seconds(32_768), seconds(32_768)) + 0.05
+    assert min(seconds(262_144), seconds(262_144)) <= 16 * min(seconds(32_768), seconds(32_768)) + 0.1
