@@ -1,6 +1,6 @@
 # Everything starts here; `make` alone lists what there is. Set-up is part of each target that needs it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench fuzz lock clean
+.PHONY: help setup demo test check fmt bench fuzz cuts lock clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -33,6 +33,9 @@ bench: setup  ## side by side with peers on one server; table, and JSON in bench
 
 fuzz: setup  ## hostile input of every kind; MINUTES=10 for all targets, TARGET=decode for one
 	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(addprefix --target ,$(TARGET))
+
+cuts: setup  ## the connection cut at every byte of an exchange (half an hour)
+	@$(BIN)/python -m pytest tests/server/test_every_cut.py --every-byte -rP
 
 lock: setup  ## resolve requirements/*.in again and write the hashed locks
 	@UPGRADE=$(UPGRADE) sh tools/lock.sh

@@ -16,6 +16,7 @@ from botkit.testing.prosody import Prosody
 from tests.server.clients import Client
 from tests.server.connected import Bot, running, settings_for
 from tests.server.middle import Middle
+from tests.server.wire import is_message
 
 pytestmark = pytest.mark.server
 
@@ -284,3 +285,37 @@ async def test_server_that_breaks_every_stream_is_asked_ever_more_rarely(server,
         waits = [event.retry_in for event in bot.lost]
         assert all(wait is not None for wait in waits)
         assert max(waits) > 2 * waits[0]
+
+
+_ATTRIBUTES = b"<message %s/>" % b" ".join(b"a%d='1'" % number for number in range(60_000))
+_NAMES = b"<message>%s</message>" % b"".join(b"<n%d xmlns='u:%d'/>" % (n, n) for n in range(40_000))
+_MOST_GROWTH = 80 * 1024 * 1024
+
+
+def _peak(pid: int) -> int:
+    """The most bytes of memory that the process had at once."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return 1024 * int(text.partition("VmHWM:")[2].split()[0])
+
+
+@pytest.mark.slow
+async def test_floods_cost_the_process_little_memory_and_no_room(
+    server, account, start_bot, people, fresh_room, tmp_path
+):
+    (alice,) = await people("alice")
+    await alice.create_room(fresh_room, "alice")
+    async with Middle(server, tmp_path) as middle:
+        modules = '[modules.echo]\nuse = "bots.echo"\n'
+        bot = await start_bot(middle, await account("bot"), modules, rooms=[fresh_room], in_account='tls = "direct"\n')
+        before, since = _peak(bot.pid), len(bot.log)
+        sent = 0
+        for start, more in (ENDLESS["children"], (_ATTRIBUTES, b""), (_NAMES + b"<!-- x -->", b"")):
+            answer = await middle.add(start, more=more, most=_ENDLESS if more else 0)  # few: each doubles the pause
+            sent += answer.sent
+            await bot.wait_room(fresh_room, since=since, seconds=12)
+            since = len(bot.log)
+        print(f"{(_peak(bot.pid) - before) >> 20} MiB more for {sent >> 20} MiB sent")
+        assert _peak(bot.pid) - before < _MOST_GROWTH
+        await alice.say(fresh_room, "!echo still here")
+        await alice.wait_for(lambda element: is_message(element, text="still here"))
+        assert await bot.stop() == 0
