@@ -1,5 +1,5 @@
-"""Preparing the parts of a JID: stringprep (RFC 3454) by the profiles of RFC 6122 and RFC 3491, on the standard library's
-tables. Each raises ``ValueError`` for a character that the profile prohibits.
+"""Preparing the parts of a JID: stringprep (RFC 3454) by the profiles of RFC 6122 and RFC 3491, on the tables of the
+standard library. Each raises ``ValueError`` for a character that the profile prohibits.
 
 Code points that Unicode 3.2 did not know pass as they are (RFC 3454 §7: a query): emoji are common in nicks.
 """

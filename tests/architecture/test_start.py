@@ -1,4 +1,4 @@
-"""A command that needs no engine loads none: help is quick, and a health check runs twice a minute in each container."""
+"""A command that needs no engine loads none: help is quick, and a health check runs twice a minute in a container."""
 
 from __future__ import annotations
 
