@@ -10,11 +10,9 @@ import asyncio
 import json
 from pathlib import Path
 
-import uvloop
-
 from benchmarks.child import Control
 from benchmarks.receiver import Orders
-from botkit import logs
+from botkit import logs, process
 from botkit.app import App
 from botkit.loading import load
 from botkit.model.address import Address
@@ -66,7 +64,7 @@ def run(orders: Orders, control: Control) -> None:
     """Join the room and count until told to stop."""
     loaded = load(write_config(orders))
     logs.configure(loaded.config.log.level, loaded.config.log.format, processors=(add_event_fields,))
-    uvloop.run(_main(App(loaded), orders, control))
+    process.run(_main(App(loaded), orders, control))
 
 
 async def _main(app: App, orders: Orders, control: Control) -> None:
