@@ -57,7 +57,7 @@ class HistoryOptions:
     write_every: float = 0.1
     write_archived_every: float = 1.0
     capacity: int = 10_000
-    recent: int = 2048
+    recent: int = 256
 
 
 @dataclass(slots=True)
