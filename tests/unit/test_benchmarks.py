@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import corpus, decode, receive, report
+from benchmarks import canned, catch_up, corpus, decode, growth, join, latency, memory, receive, report
 from benchmarks.receive import Figures, Invalid
 from botkit.testing.prosody import Generation
 
@@ -62,6 +62,46 @@ async def test_peers_and_botkit_receive_every_message_from_one_server() -> None:
     found = await receive.run(settings, _quiet)
     assert tuple(found) == names
     assert all(figures.cpu_median > 0 and figures.peak_mib > 1 for figures in found.values())
+
+
+@pytest.mark.server
+async def test_the_stand_in_gives_every_message_to_each_receiver() -> None:
+    names = ("slixmpp", "aioxmpp", "botkit-decode", "botkit-keeper")
+    found = await canned.run(canned.Settings(receivers=names, messages=60, warm_up=10, rounds=1), _quiet)
+    assert tuple(found) == names
+    assert all(figures.cpu_median > 0 for figures in found.values())
+
+
+@pytest.mark.server
+async def test_everybody_comes_into_every_room() -> None:
+    sheet = await join.run(Generation.V13, 5, 1, _quiet)
+    assert [row[0] for row in sheet.rows] == ["raw", "raw-asking", "slixmpp", "aioxmpp", "botkit"]
+
+
+@pytest.mark.server
+async def test_a_gap_of_thousands_is_read_and_stored() -> None:
+    sheet = await catch_up.run(Generation.V13, 2000, _quiet, ("archive-raw", "archive-botkit"))
+    assert [row[0] for row in sheet.rows] == ["raw", "botkit"]
+
+
+@pytest.mark.server
+async def test_unwanted_messages_are_taken_away_under_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "RATES", (100,))
+    sheet = await latency.run(Generation.V13, 0.5, _quiet)
+    assert [row[0] for row in sheet.rows] == ["slixmpp", "botkit-keeper"]
+
+
+@pytest.mark.server
+async def test_memory_is_looked_at_in_steps() -> None:
+    sheet = await memory.run(Generation.V13, ("botkit",), (3, 5, 100), _quiet)
+    assert len(sheet.settings["steps_mib"]["botkit"]) == memory.STEPS + 1  # type: ignore[index]
+
+
+@pytest.mark.server
+async def test_growth_compares_with_its_first_case() -> None:
+    cases = (growth.Case("usual"), growth.Case("more", rooms=2, occupants=3, words=9, longer=50))
+    sheet = await growth.run(Generation.V13, 40, _quiet, cases)
+    assert sheet.rows[0][2] == 1.0
 
 
 async def test_a_receiver_that_lost_a_message_makes_the_run_invalid() -> None:

@@ -88,6 +88,36 @@ async def test_a_slow_room_delays_no_other() -> None:
         await until(lambda: seen == ["quick", "slow", "slow too"])
 
 
+async def test_urgent_handlers_do_not_wait_for_slow_ones_and_keep_their_order() -> None:
+    chatter, watch = Router("chatter"), Router("watch", urgent=True)
+    gate = asyncio.Event()
+    seen: list[str] = []
+
+    @chatter.message
+    async def slow(message: RoomMessage) -> None:
+        await gate.wait()
+        seen.append(f"slow {message.text}")
+
+    @chatter.command("hello")
+    async def hello() -> None:
+        seen.append("hello")
+
+    @watch.message
+    async def judge(message: RoomMessage) -> None:
+        await asyncio.sleep(0)
+        seen.append(f"judge {message.text}")
+
+    chatter.include(watch)
+    async with RoomTester(chatter) as room:
+        for text in ("a", "b", "!hello"):
+            room.dispatcher.dispatch(message(text, at=room.clock.now(), author=room.join("alice").occupant))
+        await until(lambda: len(seen) == 3)
+        assert seen == ["judge a", "judge b", "judge !hello"]
+        gate.set()
+        await until(lambda: len(seen) == 7)
+        assert seen[3:] == ["slow a", "slow b", "slow !hello", "hello"]
+
+
 async def test_a_slow_peer_delays_no_other_peer() -> None:
     router = Router("m")
     gate = asyncio.Event()
