@@ -185,7 +185,10 @@ class _PlainParser:
         if begun is None or size < self._look_at:
             return True
         self._look_at = size + size // 4  # not at each packet: a stanza may come in a thousand
-        return not self._too_much([begun], self._tags, size)
+        if not self._too_much([begun], self._tags, size):
+            return True
+        self._kept.pop()  # it is read once more, with the stanzas that were complete in it
+        return False
 
     def exact(self) -> ExactParser:
         """The parser that takes over, with all that was read, up to what ``feed`` gave None for."""

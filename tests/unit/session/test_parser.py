@@ -356,3 +356,12 @@ def test_attributes_are_counted_however_the_tag_was_cut(size):
         assert violation(HEADER, *(data[at : at + size] for at in range(0, len(data), size)), limits=limits) == (
             "policy-violation"
         )
+
+
+def test_what_was_whole_in_the_packet_of_a_fault_is_not_lost():
+    parser, out = StreamParser(StreamLimits(depth=5)), []
+    parser.feed(HEADER, out)
+    parser.feed(b"<message></message>", out)
+    with pytest.raises(StreamViolation, match="policy-violation"):
+        parser.feed(b"<presence></presence>" * 4 + b"<a>" * 300, out)
+    assert len(out) == 6
