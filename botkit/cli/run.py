@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import structlog
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from botkit import logs
+from botkit import logs, process
 from botkit.app import App
 from botkit.loading import load
 from botkit.model.address import Address
@@ -30,19 +26,7 @@ def run_bot(config: Path) -> None:
     console = Console(stderr=True)
     bars = Bars(console) if console.is_terminal and loaded.config.log.format != "json" else None
     with bars.progress if bars else nullcontext():
-        _runner()(_run(App(loaded, progress=bars.show if bars else None)))
-
-
-async def _run(app: App) -> None:
-    await app.run()
-
-
-def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
-    try:
-        import uvloop
-    except ImportError:  # not on every platform; plain asyncio does the same, slower
-        return asyncio.run
-    return uvloop.run if sys.platform != "win32" else asyncio.run
+        process.run(App(loaded, progress=bars.show if bars else None).run())
 
 
 class Bars:
