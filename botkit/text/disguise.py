@@ -64,8 +64,8 @@ def readings_of(text: str, folded: str) -> Readings:
     plain = script in (LATIN, EAST_ASIAN) or (script == CYRILLIC and _RUSSIAN.search(folded) is not None)
     turned = _turned(text[:_LONGEST_TEXT]) if not as_written and ("\u202e" in text or script in (0, LATIN)) else []
     bare = script in (0, LATIN) and not text.isascii() and _ACCENTED.search(folded) is not None
-    if plain and not turned and not bare and not may_be_spaced(folded) and not _has_signs(folded):
-        return Readings(folded)  # nearly always
+    if plain and not turned and not may_be_spaced(folded) and not _has_signs(folded):
+        return Readings(folded, (), unaccented(folded)) if bare else Readings(folded)  # nearly always
     start = folded[:_LONGEST_TEXT]
     forms = [start, *turned]
     forms += [closed for form in forms if (closed := closed_up(form))]

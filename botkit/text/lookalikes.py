@@ -104,22 +104,22 @@ def uncovered(folded: str) -> str:
     Such a word has four letters at least, all of them look-alikes, and the text has no letter of that script that is
     none: a Russian sentence stays Russian.
     """
-    if _LATIN.search(folded):
-        folded = _STRANGE_MARK.sub("", folded)
+    words = folded.split()
+    odd = {word for word in words if not word.isascii()}
     known = _disguises()
-    odd = [letter for letter in set(folded) if letter > "\x7f"]
-    honest = {_script(letter) for letter in odd if letter.isalpha() and (ord(letter) not in known or letter in _HONEST)}
-    return " ".join([_uncovered(word, honest, known) for word in folded.split()])
+    letters = [letter for letter in set("".join(odd)) if letter > "\x7f" and letter.isalpha()]
+    honest = {_script(letter) for letter in letters if ord(letter) not in known or letter in _HONEST}
+    changed = {word: plain for word in odd if (plain := _uncovered(word, honest, known)) != word}
+    return " ".join([changed.get(word, word) for word in words]) if changed else folded
 
 
 def _uncovered(word: str, honest: set[int], known: dict[int, str]) -> str:
-    if word.isascii():
-        return word
-    letters = [letter for letter in word if letter > "\x7f"]
-    if _LATIN.search(word) is None:
+    if _LATIN.search(word):
+        word = _STRANGE_MARK.sub("", word)
+    else:
+        letters = [letter for letter in word if letter > "\x7f"]
         scripts = {_script(letter) for letter in letters if letter.isalpha()}
-        disguised = not scripts & honest and (len(letters) >= SHORTEST or len(scripts) > 1)
-        if not disguised:
+        if scripts & honest or (len(letters) < SHORTEST and len(scripts) < 2):
             return word
     return word.translate(known)
 
