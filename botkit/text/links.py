@@ -125,7 +125,8 @@ def _links(folded: str) -> Iterator[Link]:
             if link := _with_scheme(scheme, rest[2], text[begin : rest.end()]):
                 known.append((begin, _host_end(rest)))
                 yield link
-    if "." in text:
+    # Most often all dots are those of a host that is found already.
+    if text.count(".") > sum(text.count(".", *span) for span in known):
         at = 0
         for match in _RUN.finditer(text):
             while at < len(known) and known[at][1] <= match.start():
