@@ -55,12 +55,19 @@ class StreamParser:
         Raises ``StreamViolation`` where the stream has to end; what was complete before the fault is in ``out``.
         The parser is of no use afterwards.
         """
-        parser = self._parser
-        if len(data) <= _PIECE and isinstance(parser, _PlainParser) and parser.at_end and data[-1:] == b">":
-            self._feed(data, out)
-        else:
-            for piece in self._pieces(data):
-                self._feed(piece, out)
+        for items in self.read(data):
+            out += items
+
+    def read(self, data: bytes) -> Iterator[list[StreamItem]]:
+        """As ``feed``, piece by piece, so that the items of one are done with, their memory free, before the next."""
+        for piece in self._pieces(data):
+            items: list[StreamItem] = []
+            try:
+                self._feed(piece, items)
+            except StreamViolation:
+                yield items
+                raise
+            yield items
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
         """``data`` cut where stanzas probably end, so that as little as can be has to be kept, and none is large."""

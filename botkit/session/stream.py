@@ -185,25 +185,18 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
         parser = self._elements
         if parser is None:
             return
-        items: list[StreamItem] = []
-        violation: StreamViolation | None = None
         try:
-            parser.feed(blob, items)
+            for items in parser.read(blob):
+                for item in items:
+                    self._take(item)
             if parser.unfinished == _STREAM_HEADER:
                 # Not once it ends: all stanzas would be children of it until then.
                 raise StreamViolation("unsupported-stanza-type", "a second stream header")
-        except StreamViolation as problem:
-            violation = problem
-        try:
-            for item in items:
-                self._take(item)
-        except StreamViolation as problem:
-            violation = problem
-        if violation is not None:
+        except StreamViolation as violation:
             self.violation = violation
             if parser.unfinished in (MESSAGE, PRESENCE, IQ) and self.trusted and self.is_open:
                 self._disown()
-            raise _stream_error(violation)
+            raise _stream_error(violation) from None
 
     def _disown(self) -> None:
         """Acknowledge the stanza that we end the stream for; else the server sends it to each new session."""
