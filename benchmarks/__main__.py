@@ -127,7 +127,7 @@ async def _catch_up(options: argparse.Namespace, progress: Progress) -> report.S
 
 
 async def _memory(options: argparse.Namespace, progress: Progress) -> report.Sheet:
-    size = options.rooms or 500, options.occupants, options.messages or 20_000
+    size = options.rooms or 100, options.occupants, options.messages or 20_000
     return await memory.run(Generation(options.prosody), _receivers(options, _HELD), size, progress)
 
 
@@ -174,7 +174,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--warm-up", type=int, default=500, help="messages before the first round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (%(default)s)")
     parser.add_argument("--talkers", type=int, default=3, help="occupants who talk (%(default)s)")
-    parser.add_argument("--rooms", type=int, help="of join and memory (200 and 500)")
+    parser.add_argument("--rooms", type=int, help="of join and memory (200 and 100)")
     parser.add_argument("--occupants", type=int, default=100, help="in each room, of memory (%(default)s)")
     parser.add_argument("--seconds", type=float, default=4.0, help="for each rate, of latency (%(default)s)")
     parser.add_argument("--prosody", default="13", choices=[each.value for each in Generation])
