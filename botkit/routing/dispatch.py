@@ -11,7 +11,7 @@ Handlers of urgent routers have a lane of their own in each room: moderation doe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -51,7 +51,7 @@ class _Job:
 
 
 _Item = tuple[Event, Entry, CommandLine | None] | _Job
-_Calls = Iterator[tuple[Loaded, Context[Any]]]
+_Left = tuple[Awaitable[None], int]
 
 
 class Dispatcher:
@@ -157,23 +157,17 @@ class Dispatcher:
         line = None
         if entry.message:
             line = self._syntax.find(event, self.services.link)  # type: ignore[arg-type]  # entry.message says so
-        if entry.urgent is not None:
-            self._queue(event, entry.urgent, line)
-        self._queue(event, entry, line)
-
-    def _queue(self, event: Event, entry: Entry, line: CommandLine | None) -> None:
-        if line is None or entry.is_urgent:
-            if not entry.handlers:
-                return
-            if not entry.any_catch_up and not entry.is_live(event):
-                return
-            if not entry.any_own and self._is_own(event):
-                return
-        key = entry.lane_of(event)
-        if entry.peer:
-            self._lanes.put(key.bare, (event, entry, line), peer=True)
-        else:
-            self._lanes.put(key, (event, entry, line))
+        for part in entry.parts:
+            if line is None or part.is_urgent:
+                if not part.handlers or not (part.any_catch_up or part.is_live(event)):
+                    continue
+                if not part.any_own and self._is_own(event):
+                    continue
+            key = part.lane_of(event)
+            if part.peer:
+                self._lanes.put(key.bare, (event, part, line), peer=True)
+            else:
+                self._lanes.put(key, (event, part, line))
 
     async def handle(self, event: Event) -> None:
         """Like ``dispatch``, but returns once the handlers are done; for what must not be forgotten before.
@@ -184,7 +178,7 @@ class Dispatcher:
         entry = self._entries.get(kind)
         if entry is None:
             entry = self._entries[kind] = Entry(kind, self._plan.of_type(kind))
-        for part in (entry,) if entry.urgent is None else (entry.urgent, entry):
+        for part in entry.parts:
             if part.handlers and (part.any_catch_up or part.is_live(event)):
                 await self._handled(event, part)
 
@@ -215,39 +209,42 @@ class Dispatcher:
             return item.work()
         event, entry, line = item
         handled.set(event)
-        calls = self._calls(event, entry, line)
-        if entry.is_urgent:
-            line = None  # answered in the room's own lane
-        for handler, ctx in calls:
-            rest = self._attempt(handler, event, ctx)
-            if rest is not None:
-                return self._go_on(rest, calls, event, line)
-        return self._caller.answer(event, line) if line is not None else None
+        left = self._call(event, entry, line, 0)
+        if left is not None:
+            return self._go_on(left, event, entry, line)
+        if line is None or entry.is_urgent:  # commands are answered in the room's own lane
+            return None
+        return self._caller.answer(event, line)
 
-    async def _go_on(self, rest: Awaitable[None], calls: _Calls, event: Event, line: CommandLine | None) -> None:
-        await rest
-        for handler, ctx in calls:
-            more = self._attempt(handler, event, ctx)
-            if more is not None:
-                await more
-        if line is not None:
+    async def _go_on(self, left: _Left | None, event: Event, entry: Entry, line: CommandLine | None) -> None:
+        while left is not None:
+            rest, start = left
+            await rest
+            left = self._call(event, entry, line, start)
+        if line is not None and not entry.is_urgent:
             await self._caller.answer(event, line)
 
-    def _calls(self, event: Event, entry: Entry, line: CommandLine | None) -> _Calls:
-        """The handlers to call for ``event``, in order, each context made when it is due."""
+    def _call(self, event: Event, entry: Entry, line: CommandLine | None, start: int) -> _Left | None:
+        """Call the handlers for ``event`` in order from number ``start`` to the first that waits; its rest, and the
+        number of the next. None: all are done."""
         own = self._is_own(event)
         live = entry.is_live(event)
         known = line is not None and line.name in self._plan.by_name
+        handlers = entry.handlers
         runtime: ModuleRuntime | None = None
         ctx: Context[Any] | None = None
-        for handler in entry.handlers:
+        for number in range(start, len(handlers)):
+            handler = handlers[number]
             if (own and not handler.own) or not (live or handler.catch_up) or (known and not handler.commands):
                 continue
             if handler.runtime is not runtime:
                 runtime = handler.runtime
                 ctx = self._contexts.of(runtime, event)
             if ctx is not None:
-                yield handler, ctx
+                rest = self._attempt(handler, event, ctx)
+                if rest is not None:
+                    return rest, number + 1
+        return None
 
     def _attempt(self, handler: Loaded, event: Event, ctx: Context[Any]) -> Awaitable[None] | None:
         """Call one handler, which is done at once, or has something left that is to be awaited. Raises nothing."""

@@ -12,13 +12,13 @@ from botkit.routing.plan import Loaded
 class Entry:
     """What is known of one type of event: who handles it, and which lane it takes."""
 
-    __slots__ = ("any_catch_up", "any_own", "handlers", "is_urgent", "key", "message", "peer", "sourced", "urgent")
+    __slots__ = ("any_catch_up", "any_own", "handlers", "is_urgent", "key", "message", "parts", "peer", "sourced")
 
     def __init__(self, event: type[Event], handlers: tuple[Loaded, ...], *, is_urgent: bool = False) -> None:
         fields = event.__dataclass_fields__
         first = tuple(h for h in handlers if h.urgent) if "room" in fields and not is_urgent else ()
         self.is_urgent = is_urgent
-        self.urgent = Entry(event, first, is_urgent=True) if first else None
+        self.parts: tuple[Entry, ...] = (Entry(event, first, is_urgent=True), self) if first else (self,)
         self.handlers = handlers = tuple(h for h in handlers if h not in first)
         self.any_own = any(h.own for h in handlers)
         self.any_catch_up = any(h.catch_up for h in handlers)

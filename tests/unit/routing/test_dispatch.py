@@ -118,6 +118,31 @@ async def test_urgent_handlers_do_not_wait_for_slow_ones_and_keep_their_order() 
         assert seen[3:] == ["slow a", "slow b", "slow !hello", "hello"]
 
 
+@pytest.mark.parametrize("urgent", [True, False])
+async def test_handlers_that_want_no_commands_get_none_also_after_one_that_waited(urgent: bool) -> None:
+    router = Router("m", urgent=urgent)
+    seen: list[str] = []
+
+    @router.command("hello")
+    async def hello() -> None:
+        seen.append("hello")
+
+    @router.message
+    async def waits(message: RoomMessage) -> None:
+        await asyncio.sleep(0)
+        seen.append(f"waits {message.text}")
+
+    @router.message(commands=False)
+    async def talk_alone(message: RoomMessage) -> None:
+        seen.append(f"talk {message.text}")
+
+    async with RoomTester(router) as room:
+        for text in ("!hello", "a"):
+            room.dispatcher.dispatch(message(text, at=room.clock.now(), author=room.join("alice").occupant))
+        await until(lambda: len(seen) == 4)
+        assert sorted(seen) == ["hello", "talk a", "waits !hello", "waits a"]
+
+
 async def test_a_slow_peer_delays_no_other_peer() -> None:
     router = Router("m")
     gate = asyncio.Event()
