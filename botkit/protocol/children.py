@@ -37,7 +37,7 @@ from botkit.protocol.shown import (
     read_shown_in_rooms,
 )
 from botkit.protocol.stanza_errors import ERROR
-from botkit.protocol.stanza_ids import ORIGIN_ID_TAG, read_origin_id, read_stanza_id
+from botkit.protocol.stanza_ids import ORIGIN_ID_TAG, STANZA_ID_TAG, read_origin_id, read_stanza_id
 from botkit.protocol.text import read_body, read_subject, read_thread
 from botkit.protocol.xhtml import read_html
 
@@ -71,7 +71,7 @@ READERS: Final[dict[str, Reader]] = {
     f"{{{ns.CLIENT}}}subject": read_subject,
     f"{{{ns.CLIENT}}}thread": read_thread,
     ERROR: _read_error,
-    f"{{{ns.STANZA_ID}}}stanza-id": read_stanza_id,
+    STANZA_ID_TAG: read_stanza_id,
     ORIGIN_ID_TAG: read_origin_id,
     OCCUPANT_ID_TAG: read_occupant_id,
     DELAY_TAG: read_delay,

@@ -26,6 +26,7 @@ from botkit.protocol.invitations import mediated_invitation
 from botkit.protocol.known import Known
 from botkit.protocol.mam import parse_result
 from botkit.protocol.occupant_id import author
+from botkit.protocol.plain import plain_message
 from botkit.protocol.shown import read_unbelieved
 from botkit.protocol.stanza_errors import parse_error
 from botkit.protocol.stanza_ids import archive_id
@@ -39,6 +40,10 @@ _KINDS: Final = frozenset({"chat", "error", "groupchat", "headline", "normal"})
 
 def decode_message(stanza: Element, at: datetime, known: Known, replaying: bool = True) -> Event | None:
     """What a message that came over the stream tells."""
+    if stanza.get("type") == "groupchat":
+        plain = plain_message(stanza, at, known)
+        if plain is not None:
+            return plain
     draft = read_message(stanza)
     if draft.groupchat:
         if draft.delayed is not None and not replaying:

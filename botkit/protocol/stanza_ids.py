@@ -11,6 +11,7 @@ from botkit.model.rooms import MAM_2, STANZA_ID_0
 from botkit.protocol.draft import Draft
 from botkit.protocol.namespaces import STANZA_ID
 
+STANZA_ID_TAG: Final = f"{{{STANZA_ID}}}stanza-id"
 ORIGIN_ID_TAG: Final = f"{{{STANZA_ID}}}origin-id"
 
 
