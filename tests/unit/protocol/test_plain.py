@@ -68,6 +68,11 @@ def test_a_plain_message_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> 
     assert event == long_way(monkeypatch, text, Rooms())
 
 
+@pytest.mark.parametrize("child", PLAIN)
+def test_what_is_there_twice_is_not_plain(child: str) -> None:
+    assert plain_message(element(stanza("".join(PLAIN) + child)), NOW, Rooms()) is None
+
+
 @settings(max_examples=600, deadline=None)
 @given(
     # One body, or none, and few others: more would hardly ever be plain.
