@@ -157,17 +157,20 @@ class App:
             self.dispatcher.dispatch(event)
             for other in getattr(event, "also", ()):
                 self.dispatcher.dispatch(other)
-        if isinstance(event, RoomStateChanged):
-            self._on_room(event)
-        elif isinstance(event, StreamEstablished):
-            self._connected = True
-            self._beat_now.set()
-            self._log.info("connected", address=str(event.address), resumed=event.resumed)
-            self._begin()
-        elif isinstance(event, StreamLost):
-            self._connected = False
-            self._beat_now.set()
-            self._log.warning("not connected", reason=event.reason, retry_in=event.retry_in)
+        own = _OWN.get(type(event))
+        if own is not None:
+            own(self, event)
+
+    def _on_established(self, event: StreamEstablished) -> None:
+        self._connected = True
+        self._beat_now.set()
+        self._log.info("connected", address=str(event.address), resumed=event.resumed)
+        self._begin()
+
+    def _on_lost(self, event: StreamLost) -> None:
+        self._connected = False
+        self._beat_now.set()
+        self._log.warning("not connected", reason=event.reason, retry_in=event.retry_in)
 
     def _on_room(self, event: RoomStateChanged) -> None:
         self._beat_now.set()
@@ -314,3 +317,11 @@ def connection_settings(loaded: LoadedConfig) -> ConnectionSettings:
         connect_timeout=account.connect_timeout.total_seconds(),
         request_timeout=account.request_timeout.total_seconds(),
     )
+
+
+_OWN: dict[type[Event], Callable[..., None]] = {
+    RoomStateChanged: App._on_room,
+    StreamEstablished: App._on_established,
+    StreamLost: App._on_lost,
+}
+"""What the app itself does about events."""

@@ -36,7 +36,7 @@ from botkit.model.rooms import RoomState
 from botkit.ports import Clock, Link, MessageLog
 from botkit.services.catch_up import CatchUp, CatchUpProgress, CatchUpResult
 from botkit.services.history_buffer import Buffer, Counters
-from botkit.services.history_changes import archive_id_of, changes_of
+from botkit.services.history_changes import changes_of
 
 _log = logging.getLogger(__name__)
 _cursor = maker(Cursor)
@@ -116,7 +116,7 @@ class History:
 
     def _live(self, event: Event, room: Address) -> bool:
         state = self._rooms.get(room) or self.state(room)
-        archive_id = archive_id_of(event)
+        archive_id: ArchiveId | None = getattr(event, "archive_id", None)
         if archive_id is None:
             if isinstance(event, RoomMessage):
                 self.mark(state, _sender_key(event))

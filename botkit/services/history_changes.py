@@ -13,12 +13,6 @@ _said = maker(Said)
 _RETRACTION_FALLBACKS = ("urn:xmpp:message-retract:1", "urn:xmpp:message-retract:0")
 
 
-def archive_id_of(event: Event) -> ArchiveId | None:
-    """The id under which the room's archive has the stanza itself; None where it has none."""
-    archive_id: ArchiveId | None = getattr(event, "archive_id", None)
-    return archive_id
-
-
 def changes_of(event: Event, *, at: datetime | None = None, archive_id: ArchiveId | None = None) -> list[LogChange]:
     """The log's changes for one event; [] for what the log does not keep (subjects, reactions, presence).
 

@@ -80,8 +80,9 @@ class XmppLink:
     # --- in ---------------------------------------------------------------------------------------------------
 
     def _on_stanza(self, element: Element) -> None:
-        replaying = self._rooms.is_replaying(element.get("from"))
-        event = decode_stanza(element, received=self._clock.now(), known=self._rooms, replaying=replaying)
+        rooms = self._rooms
+        replaying = rooms.any_replaying and rooms.is_replaying(element.get("from"))
+        event = decode_stanza(element, received=self._clock.now(), known=rooms, replaying=replaying)
         if event is None:
             return
         raw = _RAW.get(type(event))

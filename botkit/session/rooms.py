@@ -88,7 +88,12 @@ class Rooms:
 
     def is_replaying(self, sender: str | None) -> bool:
         """True while the room of ``sender`` may be sending its history; its subject ends that (XEP-0045 §7.2.15)."""
-        return bool(self._replaying) and Address.received(sender or "").bare in self._replaying
+        return Address.received(sender or "").bare in self._replaying
+
+    @property
+    def any_replaying(self) -> bool:
+        """True while any room may be: asked for every stanza."""
+        return bool(self._replaying)
 
     def on_subject(self, event: SubjectChanged) -> None:
         """A room told its subject: from here on it speaks live."""

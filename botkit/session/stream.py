@@ -241,13 +241,14 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
         if tag in (MESSAGE, PRESENCE, IQ):
             if not self.trusted:
                 raise StreamViolation("not-authorized", "a stanza before login")
-            self._receiver.counted()
+            receiver = self._receiver
+            receiver.counted()
             self._unanswered += 1
             if tag != IQ:
-                self._receiver.stanza(element)
+                receiver.stanza(element)
                 if tag == MESSAGE and element.get("type") != "groupchat" and element.find(_PUBSUB_EVENT) is not None:
                     self._replay_stanza(element)
-            elif not self._receiver.iq(element):
+            elif not receiver.iq(element):
                 self._replay_stanza(element)
         elif tag == _SM_REQUEST and self.trusted:
             self._acknowledge_soon()
