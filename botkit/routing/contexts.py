@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botkit.model.address import Address
 from botkit.model.events import Event
 from botkit.model.rooms import Occupant
-from botkit.routing.context import Context, Services
+from botkit.routing.context import Context, ModuleStorage, Services
 from botkit.routing.failures import Failures
 from botkit.routing.handles import RoomHandle
 from botkit.routing.specs import CommandSpec
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from botkit.routing.plan import ModuleRuntime
 
 _MOST = 4096
+_Place = tuple[str, object, ModuleStorage, RoomHandle | None]
 
 
 class Contexts:
@@ -24,7 +25,7 @@ class Contexts:
     def __init__(self, services: Services, failures: Failures) -> None:
         self.services = services
         self._failures = failures
-        self._places: dict[tuple[int, Address | None], tuple[RoomHandle | None, object] | None] = {}
+        self._places: dict[tuple[int, Address | None], _Place | None] = {}
 
     def forget(self) -> None:
         """Ask the modules anew from now on."""
@@ -55,12 +56,13 @@ class Contexts:
             self._places[key] = place
         if place is None:
             return None
-        return Context(event, self.services, runtime.name, place[1], runtime.storage, place[0], sender, command)
+        name, settings, storage, handle = place
+        return Context(event, self.services, name, settings, storage, handle, sender, command)
 
-    def _place(self, runtime: ModuleRuntime, address: Address | None) -> tuple[RoomHandle | None, object] | None:
+    def _place(self, runtime: ModuleRuntime, address: Address | None) -> _Place | None:
         if len(self._places) >= _MOST:  # invitations may name any number of rooms
             self._places = {}
         if not runtime.active_in(address):
             return None
         handle = RoomHandle(address, self.services.link) if address is not None else None
-        return handle, runtime.settings_for(address)
+        return runtime.name, runtime.settings_for(address), runtime.storage, handle

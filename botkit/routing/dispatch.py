@@ -19,7 +19,6 @@ from botkit.errors import LinkClosed
 from botkit.model.address import Address
 from botkit.model.events import (
     Event,
-    OccupantEvent,
     Tick,
 )
 from botkit.model.forms import Form
@@ -161,7 +160,7 @@ class Dispatcher:
             if line is None or part.is_urgent:
                 if not part.handlers or not (part.any_catch_up or part.is_live(event)):
                     continue
-                if not part.any_own and self._is_own(event):
+                if not part.any_own and self._is_own(event, part):
                     continue
             key = part.lane_of(event)
             if part.peer:
@@ -197,9 +196,9 @@ class Dispatcher:
         """Take nothing more and let the handlers finish, for ``seconds`` at most. Returns how many were left undone."""
         return await self._lanes.drain(seconds)
 
-    def _is_own(self, event: Event) -> bool:
-        if isinstance(event, OccupantEvent):
-            return event.author.is_self
+    def _is_own(self, event: Event, entry: Entry) -> bool:
+        if entry.authored:
+            return event.author.is_self  # type: ignore[attr-defined,no-any-return]  # entry.authored says so
         sender = getattr(event, "sender", None)
         return isinstance(sender, Address) and sender.bare == self.services.link.address.bare
 
@@ -227,7 +226,7 @@ class Dispatcher:
     def _call(self, event: Event, entry: Entry, line: CommandLine | None, start: int) -> _Left | None:
         """Call the handlers for ``event`` in order from number ``start`` to the first that waits; its rest, and the
         number of the next. None: all are done."""
-        own = self._is_own(event)
+        own = self._is_own(event, entry)
         live = entry.is_live(event)
         known = line is not None and line.name in self._plan.by_name
         handlers = entry.handlers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botkit.model.events import DirectMessage, Event, InvitationReceived, PrivateMessage, RoomMessage
+from botkit.model.events import DirectMessage, Event, InvitationReceived, OccupantEvent, PrivateMessage, RoomMessage
 from botkit.model.messages import Source
 from botkit.routing.plan import Loaded
 
@@ -12,7 +12,18 @@ from botkit.routing.plan import Loaded
 class Entry:
     """What is known of one type of event: who handles it, and which lane it takes."""
 
-    __slots__ = ("any_catch_up", "any_own", "handlers", "is_urgent", "key", "message", "parts", "peer", "sourced")
+    __slots__ = (
+        "any_catch_up",
+        "any_own",
+        "authored",
+        "handlers",
+        "is_urgent",
+        "key",
+        "message",
+        "parts",
+        "peer",
+        "sourced",
+    )
 
     def __init__(self, event: type[Event], handlers: tuple[Loaded, ...], *, is_urgent: bool = False) -> None:
         fields = event.__dataclass_fields__
@@ -20,6 +31,7 @@ class Entry:
         self.is_urgent = is_urgent
         self.parts: tuple[Entry, ...] = (Entry(event, first, is_urgent=True), self) if first else (self,)
         self.handlers = handlers = tuple(h for h in handlers if h not in first)
+        self.authored = issubclass(event, OccupantEvent)
         self.any_own = any(h.own for h in handlers)
         self.any_catch_up = any(h.catch_up for h in handlers)
         self.message = issubclass(event, RoomMessage | PrivateMessage | DirectMessage)

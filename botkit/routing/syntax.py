@@ -49,8 +49,10 @@ class CommandSyntax:
             return None
         private = not isinstance(message, RoomMessage)
         # Most of what is said in rooms ends here: it neither begins like a command nor could begin with our nick.
-        if not private and text[0] not in self._firsts and not _may_address(text):
-            return None
+        if not private and text[0] not in self._firsts:
+            start = text if len(text) <= 100 else text[:100]
+            if ":" not in start and "," not in start:
+                return None
         if getattr(message, "source", Source.LIVE) is not Source.LIVE:
             return None
         if isinstance(message, DirectMessage):
@@ -83,11 +85,6 @@ class CommandSyntax:
             return None
         shown = "" if isinstance(message, DirectMessage) else self.prefixes[0] if self.prefixes else ""
         return CommandLine(text[at:end].casefold(), text, _skip(text, end), explicit, shown)
-
-
-def _may_address(text: str) -> bool:
-    start = text if len(text) <= 100 else text[:100]
-    return ":" in start or "," in start
 
 
 def _skip(text: str, at: int) -> int:

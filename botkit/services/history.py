@@ -126,12 +126,10 @@ class History:
             self.counters.repeated += 1
             return False
         self.mark(state, archive_id)
-        cursor = _cursor(archive_id, event.at)
-        if state.caught_up:
-            self._add(event, room, cursor)
-        else:
-            self._add(event, room, None)
-            state.newest = cursor
+        cursor: Cursor | None = _cursor(archive_id, event.at)
+        if not state.caught_up:
+            state.newest, cursor = cursor, None
+        self._add(event, room, cursor)
         return True
 
     def _replayed(self, event: Event) -> bool:

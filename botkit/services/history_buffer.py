@@ -96,6 +96,7 @@ class Buffer:
         if waiting >= BATCH:
             self._soon.set()
             self._many.set()
+            self._watch = self._capacity
         if waiting >= self._capacity and not self._pressing:
             self._press(True)
 
@@ -140,6 +141,7 @@ class Buffer:
             self._watch = 0
         if waiting < BATCH:
             self._many.clear()
+            self._watch = min(self._watch, BATCH)
         if self._pressing and waiting < self._capacity / 2:
             self._press(False)
 
