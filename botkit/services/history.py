@@ -55,7 +55,7 @@ class HistoryOptions:
     keep_originals: timedelta | None = timedelta(days=30)
     page_size: int = 100
     write_every: float = 0.1
-    write_archived_every: float = 1.0
+    write_archived_every: float = 3.0
     capacity: int = 10_000
     recent: int = 256
 

@@ -15,8 +15,8 @@ from botkit.ports import Clock, MessageLog
 
 _log = logging.getLogger(__name__)
 
-BATCH = 512
-_CHUNK = 2000
+BATCH = 2048
+_CHUNK = 2048
 _LONGEST_PAUSE = 30.0
 
 
