@@ -36,7 +36,7 @@ from botkit.model.rooms import RoomState
 from botkit.ports import Clock, Link, MessageLog
 from botkit.services.catch_up import CatchUp, CatchUpProgress, CatchUpResult
 from botkit.services.history_buffer import Buffer, Counters
-from botkit.services.history_changes import changes_of
+from botkit.services.history_changes import changes_of, said_of
 
 _log = logging.getLogger(__name__)
 _cursor = maker(Cursor)
@@ -102,6 +102,8 @@ class History:
         """
         source = getattr(event, "source", None)
         if source is Source.LIVE:
+            if type(event) is RoomMessage and event.archive_id is not None and not event.also:
+                return self._said(event, event.archive_id)
             room: Address | None = getattr(event, "room", None)
             return room is None or self._live(event, room)  # without a room it is a 1:1 chat
         if source is Source.JOIN_HISTORY:
@@ -113,6 +115,20 @@ class History:
             for room in self._rooms:
                 self.lost(room)
         return True  # no part of a room's history, or handed over by a catch-up, which stores it
+
+    def _said(self, event: RoomMessage, archive_id: ArchiveId) -> bool:
+        """As ``_live``, for what is by far the most."""
+        state = self._rooms.get(event.room) or self.state(event.room)
+        if archive_id in state.recent:
+            self.counters.repeated += 1
+            return False
+        self.mark(state, archive_id)
+        said = said_of(event, event.at, archive_id)
+        self.counters.remembered += 1
+        if not state.caught_up:
+            state.newest = _cursor(archive_id, event.at)
+        self.buffer.add_said(said, archive_id, moves_cursor=state.caught_up)
+        return True
 
     def _live(self, event: Event, room: Address) -> bool:
         state = self._rooms.get(room) or self.state(room)

@@ -7,10 +7,12 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from botkit.errors import StoreError
 from botkit.model.address import Address
 from botkit.model.archive import Cursor, CursorMoved, LogChange, Said
+from botkit.model.messages import ArchiveId
 from botkit.ports import Clock, MessageLog
 
 _log = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ _log = logging.getLogger(__name__)
 BATCH = 2048
 _CHUNK = 2048
 _LONGEST_PAUSE = 30.0
+_Place = tuple[ArchiveId, datetime]
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class Buffer:
         self._on_pressure = on_pressure
         self._pressing = False
         self._changes: list[LogChange] = []
-        self._cursors: dict[Address, Cursor] = {}  # where live messages have brought rooms; goes behind all changes
+        self._cursors: dict[Address, _Place] = {}  # where live messages have brought rooms; goes behind all changes
         self._writing = asyncio.Lock()
         self._watch = 0  # so many changes must wait before a new one makes a difference to who waits for them
         self._some = asyncio.Event()
@@ -81,10 +84,19 @@ class Buffer:
         """
         self._changes += changes
         if cursor is not None:
-            self._cursors[room] = cursor
+            self._cursors[room] = (cursor.archive_id, cursor.at)
         waiting = self._counters.waiting = len(self._changes)
         if cursor is None or waiting >= self._watch:
             self._added(soon=cursor is None)
+
+    def add_said(self, said: Said, archive_id: ArchiveId, *, moves_cursor: bool) -> None:
+        """As ``add_live``, for one message that the room's archive has under this id."""
+        self._changes.append(said)
+        if moves_cursor:
+            self._cursors[said.room] = (archive_id, said.at)
+        waiting = self._counters.waiting = len(self._changes)
+        if waiting >= self._watch or not moves_cursor:
+            self._added(soon=not moves_cursor)
 
     def _added(self, *, soon: bool) -> None:
         waiting = self._counters.waiting = len(self._changes)
@@ -161,8 +173,8 @@ class Buffer:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-def _moves(cursors: dict[Address, Cursor]) -> list[CursorMoved]:
-    return [CursorMoved(room=room, archive_id=cursor.archive_id, at=cursor.at) for room, cursor in cursors.items()]
+def _moves(cursors: dict[Address, _Place]) -> list[CursorMoved]:
+    return [CursorMoved(room=room, archive_id=archive_id, at=at) for room, (archive_id, at) in cursors.items()]
 
 
 def _last_cursors(changes: list[LogChange]) -> list[LogChange]:

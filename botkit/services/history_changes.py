@@ -42,20 +42,24 @@ def _moderator(moderation: Moderation) -> str | None:
 
 
 def _message(event: RoomMessage, at: datetime, archive_id: ArchiveId | None) -> list[LogChange]:
-    content, author = event.content, event.author
     also: list[LogChange] = []
     if event.also:
         also = [change for other in event.also for change in changes_of(other, at=at)]
         retracts = any(isinstance(other, MessageRetracted | MessageModerated) for other in event.also)
-        if retracts and any(content.only_fallback_for(feature) for feature in _RETRACTION_FALLBACKS):
+        if retracts and any(event.content.only_fallback_for(feature) for feature in _RETRACTION_FALLBACKS):
             # "/me retracted a message, but it's unsupported by your client": no client that knows better shows it
             return also
-    said = _said(
-        room=event.room, archive_id=archive_id, message_id=event.message_id, at=at, nick=author.nick,
+    return [said_of(event, at, archive_id), *also]
+
+
+def said_of(event: RoomMessage, at: datetime, archive_id: ArchiveId | None) -> Said:
+    """The row of a message itself."""
+    content, author = event.content, event.author
+    return _said(
+        room=event.room, archive_id=archive_id, message_id=event.message_id, at=at, nick=author.address.resource or "",
         identity=author.identity, occupant_id=author.occupant_id, real=author.real, origin_id=event.origin_id,
         body=content.body or content.everything, replaces=content.replaces, source=event.source,
     )  # fmt: skip
-    return [said, *also] if also else [said]
 
 
 def _tombstone(event: TombstoneSeen, at: datetime, archive_id: ArchiveId) -> list[LogChange]:
