@@ -196,7 +196,7 @@ class App:
             self._log.info("no history to catch up: the room keeps no archive", room=str(room))
             return
         while True:
-            result = await self.history.catch_up(room, on_event=self._caught_up, progress=self._progress)
+            result = await self.history.catch_up(room, on_events=self._caught_up, progress=self._progress)
             self._tell_catch_up(result)
             if result.status is not CatchUpStatus.INTERRUPTED:
                 return
@@ -213,12 +213,10 @@ class App:
         shown |= {"reason": result.reason} if result.reason else {}
         tell(f"history {result.status.value}", room=str(result.room), read=result.read, new=result.new, **shown)
 
-    async def _caught_up(self, event: Event) -> None:
+    async def _caught_up(self, events: Sequence[Event]) -> None:
         # Awaited: a page is written down as read only after its messages were handled, so that a crash in between
         # leaves them to be handled again rather than never.
-        await self.dispatcher.handle(event)
-        for other in getattr(event, "also", ()):
-            await self.dispatcher.handle(other)
+        await self.dispatcher.handle([told for event in events for told in (event, *getattr(event, "also", ()))])
 
     def _press(self, who: str, on: bool) -> None:
         """``history`` or ``handlers`` cannot keep up, or can again: slow down the reading, drop nothing."""

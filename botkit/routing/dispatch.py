@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from botkit.errors import LinkClosed
@@ -149,10 +150,7 @@ class Dispatcher:
 
     def dispatch(self, event: Event) -> None:
         """Queue ``event`` for its handlers; returns at once, raises nothing. What nobody wants is not even queued."""
-        kind = type(event)
-        entry = self._entries.get(kind)
-        if entry is None:
-            entry = self._entries[kind] = Entry(kind, self._plan.of_type(kind))
+        entry = self._entry(type(event))
         line = None
         if entry.message:
             line = self._syntax.find(event, self.services.link)  # type: ignore[arg-type]  # entry.message says so
@@ -168,29 +166,33 @@ class Dispatcher:
             else:
                 self._lanes.put(key, (event, part, line))
 
-    async def handle(self, event: Event) -> None:
-        """Like ``dispatch``, but returns once the handlers are done; for what must not be forgotten before.
+    async def handle(self, events: Iterable[Event]) -> None:
+        """Like ``dispatch`` for each, but returns once the handlers are done; for what must not be forgotten before.
 
-        Raises ``LinkClosed`` where it was not handled because the bot goes down.
+        Raises ``LinkClosed`` where they were not handled because the bot goes down.
         """
-        kind = type(event)
-        entry = self._entries.get(kind)
-        if entry is None:
-            entry = self._entries[kind] = Entry(kind, self._plan.of_type(kind))
-        for part in entry.parts:
-            if part.handlers and (part.any_catch_up or part.is_live(event)):
-                await self._handled(event, part)
+        lanes: dict[Hashable, list[tuple[Event, Entry]]] = {}
+        for event in events:
+            for part in self._entry(type(event)).parts:
+                if part.handlers and (part.any_catch_up or part.is_live(event)):
+                    lanes.setdefault(part.lane_of(event), []).append((event, part))
+        try:
+            for done in [self._start(key, partial(self._run_all, calls)) for key, calls in lanes.items()]:
+                await done
+        except CommandError:
+            raise LinkClosed("the bot goes down") from None
 
-    async def _handled(self, event: Event, entry: Entry) -> None:
-        async def work() -> None:
+    async def _run_all(self, calls: Iterable[tuple[Event, Entry]]) -> None:
+        for event, entry in calls:
             rest = self._run((event, entry, None))
             if rest is not None:
                 await rest
 
-        try:
-            await self._in_lane(entry.lane_of(event), work)
-        except CommandError:
-            raise LinkClosed("the bot goes down") from None
+    def _entry(self, kind: type[Event]) -> Entry:
+        entry = self._entries.get(kind)
+        if entry is None:
+            entry = self._entries[kind] = Entry(kind, self._plan.of_type(kind))
+        return entry
 
     async def drain(self, seconds: float) -> int:
         """Take nothing more and let the handlers finish, for ``seconds`` at most. Returns how many were left undone."""
@@ -338,6 +340,10 @@ class Dispatcher:
             self._note(name, event, problem)
 
     async def _in_lane(self, key: Hashable, work: Callable[[], Awaitable[T]], *, peer: bool = False) -> T:
+        return await self._start(key, work, peer=peer)
+
+    def _start(self, key: Hashable, work: Callable[[], Awaitable[T]], *, peer: bool = False) -> asyncio.Future[T]:
+        """Queue ``work`` behind what has the same ``key``. Raises ``CommandError`` where the lane takes nothing."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         async def job() -> None:
@@ -357,7 +363,7 @@ class Dispatcher:
 
         if not self._lanes.put(key, _Job(job), peer=peer):
             raise CommandError("I am too busy now, or going down; try again later.")
-        return await done
+        return done
 
 
 async def _replied(begun: Begun, ctx: Context[Any], seconds: float) -> None:

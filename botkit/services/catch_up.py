@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -97,14 +96,14 @@ class CatchUp:
         history: History,
         room: Address,
         state: RoomHistory,
-        on_event: Callable[[Event], Awaitable[None] | None],
+        on_events: Callable[[Sequence[Event]], Awaitable[None]],
         progress: Callable[[CatchUpProgress], None] | None,
     ) -> None:
         self._history = history
         self._room = room
         self._state = state
         self._visit = state.visit
-        self._on_event = on_event
+        self._on_events = on_events
         self._progress = progress
         self._since: datetime | None = None
         self._last: Cursor | None = None
@@ -120,6 +119,7 @@ class CatchUp:
         if info is not None and not info.archive:
             return self._result(CatchUpStatus.UNAVAILABLE, "the room keeps no archive")
         try:
+            await self._history.buffer.flush()  # what was said before we were lost, and moves the cursor
             cursor = await self._history.log.cursor(self._room)
             if cursor is None:
                 self._first = True
@@ -299,6 +299,7 @@ class CatchUp:
         """Hand on what is new, then write all rows and the cursor at once."""
         known = await self._known(page)
         changes: list[LogChange] = []
+        new: list[Event] = []
         for row in page.rows:
             self._read += 1
             if row.event is None:
@@ -310,8 +311,10 @@ class CatchUp:
             changes += changes_of(event, at=await self._in_order(row, seen=seen), archive_id=row.archive_id)
             self._history.mark(self._state, row.archive_id)
             if not seen or isinstance(event, TombstoneSeen):
-                self._new += 1
-                await self._hand(event)
+                new.append(event)
+        self._new += len(new)
+        if new:
+            await self._hand(new)
         await self._move(page, changes)
         if self._progress is not None:
             now = self._history.clock.now()
@@ -354,13 +357,13 @@ class CatchUp:
         await self._history.buffer.settle()
         self._check()
 
-    async def _hand(self, event: Event) -> None:
+    async def _hand(self, events: Sequence[Event]) -> None:
         try:
-            waiting = self._on_event(event)
-            if inspect.isawaitable(waiting):
-                await waiting
+            await self._on_events(events)
+        except LinkClosed:
+            raise  # going down: the page is read again by the next run
         except Exception:  # a handler's mistake must not keep the rest of history from the others
-            _log.exception("a message from the archive of %s was not handled", self._room)
+            _log.exception("messages from the archive of %s were not handled", self._room)
 
 
 def _last_id(page: Page) -> ArchiveId | None:

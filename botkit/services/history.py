@@ -22,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -204,18 +204,18 @@ class History:
         self,
         room: Address,
         *,
-        on_event: Callable[[Event], Awaitable[None] | None],
+        on_events: Callable[[Sequence[Event]], Awaitable[None]],
         progress: Callable[[CatchUpProgress], None] | None = None,
     ) -> CatchUpResult:
         """Read what was said in ``room`` since the cursor; call it each time that we have come in.
 
-        ``on_event`` gets what is new, in the archive's order, ``source`` being ``ARCHIVE``. Live messages are not held
-        back meanwhile: ``remember`` lets them pass at once, in their own order, and the pages leave them
-        out. Never raises for what the network does; the result says how it ended.
+        ``on_events`` gets what is new of each page, in the archive's order, ``source`` being ``ARCHIVE``. Live
+        messages are not held back meanwhile: ``remember`` lets them pass at once, in their own order, and the
+        pages leave them out. Never raises for what the network does; the result says how it ended.
         """
         state = self.state(room)
         async with state.catching_up:  # a catch-up of an earlier visit ends by itself: it sees that ``visit`` changed
-            return await CatchUp(self, room, state, on_event, progress).run()
+            return await CatchUp(self, room, state, on_events, progress).run()
 
     # --- the store --------------------------------------------------------------------------------------------
 

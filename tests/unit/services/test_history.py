@@ -90,13 +90,17 @@ class World:
             if self.joined:
                 self.live(event)
 
+    async def handle_all(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.handle(event)
+
     def lose(self) -> None:
         self.joined = False
         self.history.lost(ROOM)
 
     async def come_in(self, progress: Any = None) -> Any:
         self.joined = True
-        return await self.history.catch_up(ROOM, on_event=self.handle, progress=progress)
+        return await self.history.catch_up(ROOM, on_events=self.handle_all, progress=progress)
 
     async def logged(self) -> list[str | None]:
         await self.history.flush()
@@ -362,12 +366,39 @@ async def test_handler_that_raises_does_not_stop_the_catch_up() -> None:
     world.say(3)
     told: list[Event] = []
 
-    async def raises(event: Event) -> None:
-        told.append(event)
+    async def raises(events: Sequence[Event]) -> None:
+        told.extend(events)
         raise RuntimeError("handler")
 
-    result = await world.history.catch_up(ROOM, on_event=raises)
+    result = await world.history.catch_up(ROOM, on_events=raises)
     assert (result.status, len(told)) == (CatchUpStatus.CAUGHT_UP, 3)
+
+
+async def test_page_that_was_not_handled_as_the_bot_goes_down_is_read_again() -> None:
+    world = World()
+    world.say(1)
+    await world.come_in()
+    world.lose()
+    world.say(3)
+
+    async def going_down(events: Sequence[Event]) -> None:
+        raise LinkClosed("the bot goes down")
+
+    before = await world.cursor()
+    result = await world.history.catch_up(ROOM, on_events=going_down)
+    assert result.status is CatchUpStatus.INTERRUPTED
+    assert await world.cursor() == before
+
+
+async def test_what_waits_to_be_written_when_the_stream_is_lost_is_not_handled_again() -> None:
+    world = World(recent=8)
+    await world.come_in()
+    world.say(50)  # nothing has written them
+    world.lose()
+    world.say(2)
+    handled = len(world.handled)
+    result = await world.come_in()
+    assert (result.new, len(world.handled) - handled) == (2, 2)
 
 
 async def test_progress_tells_how_much_of_the_time_is_read() -> None:
