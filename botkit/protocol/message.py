@@ -7,6 +7,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from botkit.model import anomalies
+from botkit.model.address import Address
 from botkit.model.events import (
     ArchiveResult,
     DirectMessage,
@@ -24,9 +25,9 @@ from botkit.protocol.encryption import is_encrypted
 from botkit.protocol.fallback import fallbacks
 from botkit.protocol.invitations import mediated_invitation
 from botkit.protocol.known import Known
-from botkit.protocol.mam import parse_result
+from botkit.protocol.mam import RESULT_TAG, parse_result
 from botkit.protocol.occupant_id import author
-from botkit.protocol.plain import plain_message
+from botkit.protocol.plain import plain_archived, plain_message
 from botkit.protocol.shown import read_unbelieved
 from botkit.protocol.stanza_errors import parse_error
 from botkit.protocol.stanza_ids import archive_id
@@ -36,6 +37,7 @@ from botkit.protocol.xhtml import different_html
 _content_of = maker(Content)
 _room_message = maker(RoomMessage)
 _KINDS: Final = frozenset({"chat", "error", "groupchat", "headline", "normal"})
+_CALM_KINDS: Final = frozenset({"chat", "headline", "normal"})
 
 
 def decode_message(stanza: Element, at: datetime, known: Known, replaying: bool = True) -> Event | None:
@@ -44,6 +46,10 @@ def decode_message(stanza: Element, at: datetime, known: Known, replaying: bool 
         plain = plain_message(stanza, at, known)
         if plain is not None:
             return plain
+    elif len(stanza) == 1 and stanza[0].tag == RESULT_TAG:
+        row = _plain_row(stanza, stanza[0], at, known)
+        if row is not None:
+            return row
     draft = read_message(stanza)
     if draft.groupchat:
         if draft.delayed is not None and not replaying:
@@ -207,6 +213,24 @@ def _archive_result(stanza: Element, outer: Draft, result: Element, at: datetime
         query_id=forwarded.query_id,
         archive_id=forwarded.archive_id,
         event=_archived(forwarded.message, outer, forwarded.archive_id, at, known),
+    )
+
+
+def _plain_row(stanza: Element, result: Element, at: datetime, known: Known) -> ArchiveResult | None:
+    """The short way of ``_archive_result``, which it equals, or None."""
+    sender = stanza.get("from")
+    if not sender or stanza.get("type", "normal") not in _CALM_KINDS or stanza.text or result.tail:
+        return None
+    archive = Address.received(sender)
+    forwarded = parse_result(result) if archive.is_bare and archive.domain else None
+    if forwarded is None or forwarded.message is None or forwarded.message.get("type") != "groupchat":
+        return None
+    at = forwarded.stamp or at
+    event = plain_archived(forwarded.message, at, known, archive, forwarded.archive_id)
+    if event is None:
+        return None
+    return ArchiveResult(
+        at=at, sender=archive, query_id=forwarded.query_id, archive_id=forwarded.archive_id, event=event
     )
 
 

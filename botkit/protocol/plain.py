@@ -13,10 +13,10 @@ from botkit.model.address import Address
 from botkit.model.events import RoomMessage
 from botkit.model.messages import Content, Source, Text
 from botkit.model.quick import maker
-from botkit.model.rooms import MAM_2, OCCUPANT_ID_0, STANZA_ID_0
+from botkit.model.rooms import MAM_2, OCCUPANT_ID_0, STANZA_ID_0, Occupant
 from botkit.protocol import namespaces as ns
 from botkit.protocol.known import Known
-from botkit.protocol.occupant_id import OCCUPANT_ID_TAG
+from botkit.protocol.occupant_id import OCCUPANT_ID_TAG, valid
 from botkit.protocol.stanza_ids import ORIGIN_ID_TAG, STANZA_ID_TAG
 
 _BODY: Final = f"{{{ns.CLIENT}}}body"
@@ -32,9 +32,49 @@ _SAYS_NOTHING: Final = frozenset(
 _text, _content, _message = maker(Text), maker(Content), maker(RoomMessage)
 
 
+_Ids = tuple[Element, str | None, str | None, str | None]
+
+
 def plain_message(stanza: Element, at: datetime, known: Known) -> RoomMessage | None:
     """The event of a groupchat message from the stream; None where it takes a closer look."""
     sender = stanza.get("from")
+    read = _read(stanza, sender)
+    if read is None or not sender:
+        return None
+    body, own_id, origin_id, occupant_id = read
+    address = Address.received(sender)
+    author = known.occupant(address)
+    if author is None or (occupant_id is not None and author.occupant_id != occupant_id):
+        return None
+    offered = known.features(address.bare)
+    if offered is None or (occupant_id is not None and OCCUPANT_ID_0 not in offered):
+        return None
+    if own_id is not None and STANZA_ID_0 not in offered and MAM_2 not in offered:
+        return None
+    return _event(stanza, body, at, author, own_id, origin_id, Source.LIVE)
+
+
+def plain_archived(stanza: Element, at: datetime, known: Known, archive: Address, own_id: str) -> RoomMessage | None:
+    """The event of a groupchat message that the ``archive`` of its room has under ``own_id``; None as above."""
+    sender = stanza.get("from")
+    read = _read(stanza, sender)
+    if read is None or not sender:
+        return None
+    body, _, origin_id, occupant_id = read
+    address = Address.received(sender)
+    offered = known.features(archive)
+    if address.bare is not archive or address.resource is None or offered is None:
+        return None
+    if occupant_id is not None and (OCCUPANT_ID_0 not in offered or not valid(occupant_id)):
+        return None
+    author = known.occupant(address) if occupant_id is not None else None
+    if author is None or author.occupant_id != occupant_id:  # the nick says nothing: anybody may have it by now
+        author = Occupant(address=address, known=False, occupant_id=occupant_id)
+    return _event(stanza, body, at, author, own_id, origin_id, Source.ARCHIVE)
+
+
+def _read(stanza: Element, sender: str | None) -> _Ids | None:
+    """The body, and the ids by the room, by the author and of the author; None if there is more, or anything odd."""
     if not sender or stanza.text:
         return None
     bare = sender.partition("/")[0]
@@ -58,26 +98,26 @@ def plain_message(stanza: Element, at: datetime, known: Known) -> RoomMessage | 
                 return None
         elif tag not in _SAYS_NOTHING:
             return None
-    if body is None:
-        return None
-    address = Address.received(sender)
-    author = known.occupant(address)
-    if author is None or (occupant_id is not None and author.occupant_id != occupant_id):
-        return None
-    room = address.bare
-    offered = known.features(room)
-    if offered is None or (occupant_id is not None and OCCUPANT_ID_0 not in offered):
-        return None
-    if own_id is not None and STANZA_ID_0 not in offered and MAM_2 not in offered:
-        return None
+    return None if body is None else (body, own_id, origin_id, occupant_id)
+
+
+def _event(
+    stanza: Element,
+    body: Element,
+    at: datetime,
+    author: Occupant,
+    own_id: str | None,
+    origin_id: str | None,
+    source: Source,
+) -> RoomMessage:
     text = body.text or ""
     return _message(
         at=at,
-        room=room,
+        room=author.address.bare,
         author=author,
         content=_content(body=text, bodies=(_text(text, body.get(ns.XML_LANG) or stanza.get(ns.XML_LANG)),)),
         archive_id=own_id,  # type: ignore[arg-type]  # a NewType costs a call
         message_id=stanza.get("id") or None,  # type: ignore[arg-type]
         origin_id=origin_id,
-        source=Source.LIVE,
+        source=source,
     )

@@ -33,6 +33,7 @@ storage, only by reading all that stands before it, so that a long gap would cos
 stamped too early by more than this, as its clock was set back, would not be found."""
 
 _STAMPS = timedelta(seconds=1)  # how exact Prosody 0.12 stamps what is archived
+_WRITE_AT = 500
 _TRIES = 3
 _FIRST_LIMIT = 5000
 
@@ -353,8 +354,10 @@ class CatchUp:
             self._state.newest = None
         at = page.rows[-1].at if page.rows else self._history.clock.now()
         self._last = Cursor(last, at)
-        self._history.buffer.add((*changes, CursorMoved(room=self._room, archive_id=last, at=at)))
-        await self._history.buffer.settle()
+        buffer = self._history.buffer
+        buffer.add((*changes, CursorMoved(room=self._room, archive_id=last, at=at)), archived=True)
+        if page.complete or self._history.counters.waiting >= _WRITE_AT:
+            await buffer.settle()  # several pages in one transaction cost half, and no more than a few wait in memory
         self._check()
 
     async def _hand(self, events: Sequence[Event]) -> None:

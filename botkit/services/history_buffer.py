@@ -68,13 +68,13 @@ class Buffer:
         self._soon = asyncio.Event()
         self._many = asyncio.Event()
 
-    def add(self, changes: Iterable[LogChange]) -> None:
-        """Put ``changes`` behind what waits already."""
+    def add(self, changes: Iterable[LogChange], *, archived: bool = False) -> None:
+        """Put ``changes`` behind what waits already. ``archived``: they can be had again, and may wait longer."""
         if self._cursors:
             self._changes += _moves(self._cursors)
             self._cursors.clear()
         self._changes += changes
-        self._added(soon=True)
+        self._added(soon=not archived)
 
     def add_live(self, changes: list[LogChange], room: Address, cursor: Cursor | None) -> None:
         """As ``add``, for what comes one by one. ``cursor``: the room's log is without a gap up to there.

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botkit.model.events import Event, RoomMessage
+from botkit.model.messages import Source
 from botkit.model.rooms import MAM_2, OCCUPANT_ID_0, Occupant
 from botkit.protocol import message as module
-from botkit.protocol.plain import plain_message
-from tests.unit.protocol.wire import FEATURES, NICK, NOW, OCCUPANT, STANZAS, Rooms, element
+from botkit.protocol.plain import plain_archived, plain_message
+from tests.unit.protocol.wire import FEATURES, NICK, NOW, OCCUPANT, ROOM, STANZAS, Rooms, element
 
 OTHER_ID = Occupant(address=OCCUPANT.address, occupant_id="other")
 CHILDREN = (
@@ -46,12 +47,27 @@ CHILDREN = (
     "stray",
     " ",
 )
+_ROW = (
+    "<result xmlns='urn:xmpp:mam:2' queryid='q' id='a7'><forwarded xmlns='urn:xmpp:forward:0'>"
+    "<delay xmlns='urn:xmpp:delay' stamp='2026-04-01T00:00:00Z'/>{message}</forwarded></result>"
+)
+OUTER = (
+    f"<message from='room@muc.example.org'>{_ROW}</message>",
+    f"<message from='room@muc.example.org'>{_ROW}<body>beside</body></message>",
+    f"<message from='room@muc.example.org'>{_ROW}stray</message>",
+    f"<message from='room@muc.example.org/nick'>{_ROW}</message>",
+    f"<message from='other@muc.example.org'>{_ROW}</message>",
+    f"<message from='room@muc.example.org' type='error'>{_ROW}</message>",
+    f"<message from='room@muc.example.org' type='odd'>{_ROW}</message>",
+    f"<message>{_ROW}</message>",
+)
 PLAIN = tuple(CHILDREN[at] for at in (0, 7, 12, 14))
 
 
 def long_way(monkeypatch: pytest.MonkeyPatch, text: str, rooms: Rooms) -> Event | None:
     with monkeypatch.context() as patch:
         patch.setattr(module, "plain_message", lambda *_: None)
+        patch.setattr(module, "plain_archived", lambda *_: None)
         return module.decode_message(element(text), NOW, rooms, False)
 
 
@@ -66,6 +82,14 @@ def test_a_plain_message_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> 
     assert (event.body, event.archive_id, event.origin_id, event.message_id) == ("hello", "a1", "o1", "m1")
     assert event.author is OCCUPANT
     assert event == long_way(monkeypatch, text, Rooms())
+
+
+def test_a_plain_row_of_an_archive_goes_the_short_way() -> None:
+    inner = stanza("".join(PLAIN)).replace("<message ", "<message xmlns='jabber:client' ")
+    row = element(OUTER[0].format(message=inner))
+    event = plain_archived(row[0][0][1], NOW, Rooms(), ROOM, "a7")
+    assert isinstance(event, RoomMessage)
+    assert (event.body, event.archive_id, event.author, event.source) == ("hello", "a7", OCCUPANT, Source.ARCHIVE)
 
 
 @pytest.mark.parametrize("child", PLAIN)
@@ -92,9 +116,13 @@ def test_the_short_way_gives_what_the_long_way_gives(
 ) -> None:
     text, rooms = stanza("".join(children), sender, lang, id), Rooms(features, occupant)
     short = plain_message(element(text), NOW, rooms)
-    if short is not None:
-        with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
+        if short is not None:
             assert short == long_way(patch, text, rooms)
+        for outer in OUTER:
+            row = outer.format(message=text.replace("<message ", "<message xmlns='jabber:client' "))
+            # As text: errors are equal to themselves alone.
+            assert repr(module.decode_message(element(row), NOW, rooms, False)) == repr(long_way(patch, row, rooms))
 
 
 @pytest.mark.parametrize("file", sorted(STANZAS.rglob("*.xml")), ids=lambda file: f"{file.parent.name}-{file.stem}")
