@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from botkit.model.address import Address
 from botkit.model.events import Event, RoomMessage
 from botkit.model.messages import Source
 from botkit.model.rooms import MAM_2, OCCUPANT_ID_0, Occupant
@@ -90,6 +91,15 @@ def test_a_plain_row_of_an_archive_goes_the_short_way() -> None:
     event = plain_archived(row[0][0][1], NOW, Rooms(), ROOM, "a7")
     assert isinstance(event, RoomMessage)
     assert (event.body, event.archive_id, event.author, event.source) == ("hello", "a7", OCCUPANT, Source.ARCHIVE)
+
+
+def test_a_room_archives_nothing_for_another() -> None:
+    class Both(Rooms):
+        def features(self, room: Address) -> frozenset[str] | None:
+            return FEATURES
+
+    other = Address.parse("other@muc.example.org")
+    assert plain_archived(element(stanza("".join(PLAIN))), NOW, Both(), other, "a7") is None
 
 
 @pytest.mark.parametrize("child", PLAIN)
