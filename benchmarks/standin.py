@@ -130,6 +130,8 @@ class Session:
         """What the client wrote."""
         parser = self._parser
         parser.feed(data)
+        if hasattr(parser, "flush"):
+            parser.flush()  # expat >= 2.6 holds back what came in two pieces
         for kind, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
             if kind == "start":
                 self._depth += 1
