@@ -169,7 +169,7 @@ class Dispatcher:
     async def handle(self, events: Iterable[Event]) -> None:
         """Like ``dispatch`` for each, but returns once the handlers are done; for what must not be forgotten before.
 
-        Raises ``LinkClosed`` where they were not handled because the bot goes down.
+        Raises ``LinkClosed`` where they were not handled, because the bot goes down or too much waits already.
         """
         lanes: dict[Hashable, list[tuple[Event, Entry]]] = {}
         for event in events:
@@ -180,7 +180,7 @@ class Dispatcher:
             for done in [self._start(key, partial(self._run_all, calls)) for key, calls in lanes.items()]:
                 await done
         except CommandError:
-            raise LinkClosed("the bot goes down") from None
+            raise LinkClosed("the handlers take nothing more now: too much waits, or the bot goes down") from None
 
     async def _run_all(self, calls: Iterable[tuple[Event, Entry]]) -> None:
         for event, entry in calls:

@@ -300,7 +300,7 @@ class CatchUp:
         """Hand on what is new, then write all rows and the cursor at once."""
         known = await self._known(page)
         changes: list[LogChange] = []
-        new: list[Event] = []
+        new: dict[ArchiveId, Event] = {}
         for row in page.rows:
             self._read += 1
             if row.event is None:
@@ -312,7 +312,7 @@ class CatchUp:
             changes += changes_of(event, at=await self._in_order(row, seen=seen), archive_id=row.archive_id)
             self._history.mark(self._state, row.archive_id)
             if not seen or isinstance(event, TombstoneSeen):
-                new.append(event)
+                new[row.archive_id] = event
         self._new += len(new)
         if new:
             await self._hand(new)
@@ -360,11 +360,13 @@ class CatchUp:
             await buffer.settle()  # several pages in one transaction cost half, and no more than a few wait in memory
         self._check()
 
-    async def _hand(self, events: Sequence[Event]) -> None:
+    async def _hand(self, new: dict[ArchiveId, Event]) -> None:
         try:
-            await self._on_events(events)
+            await self._on_events(tuple(new.values()))
         except LinkClosed:
-            raise  # going down: the page is read again by the next run
+            for archive_id in new:  # not handled: the page is read again, by the next try or the next run
+                self._state.recent.pop(archive_id, None)
+            raise
         except Exception:  # a handler's mistake must not keep the rest of history from the others
             _log.exception("messages from the archive of %s were not handled", self._room)
 

@@ -31,15 +31,13 @@ from botkit.model.address import Address
 from botkit.model.archive import Cursor, LogQuery, LogRow
 from botkit.model.events import Event, RoomMessage, RoomStateChanged, StreamEstablished
 from botkit.model.messages import ArchiveId, Source
-from botkit.model.quick import maker
 from botkit.model.rooms import RoomState
 from botkit.ports import Clock, Link, MessageLog
 from botkit.services.catch_up import CatchUp, CatchUpProgress, CatchUpResult
-from botkit.services.history_buffer import Buffer, Counters
+from botkit.services.history_buffer import Buffer, Counters, Place
 from botkit.services.history_changes import changes_of, said_of
 
 _log = logging.getLogger(__name__)
-_cursor = maker(Cursor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +121,17 @@ class History:
             self.counters.repeated += 1
             return False
         self.mark(state, archive_id)
-        said = said_of(event, event.at, archive_id)
         self.counters.remembered += 1
-        if not state.caught_up:
-            state.newest = _cursor(archive_id, event.at)
-        self.buffer.add_said(said, archive_id, moves_cursor=state.caught_up)
+        place = self._place(state, archive_id, event.at)
+        self.buffer.add_live((said_of(event, event.at, archive_id),), event.room, place)
         return True
+
+    def _place(self, state: RoomHistory, archive_id: ArchiveId, at: datetime) -> Place | None:
+        """Where a live message brings the cursor; None while a catch-up has to come first, which then looks here."""
+        if state.caught_up:
+            return archive_id, at
+        state.newest = Cursor(archive_id, at)
+        return None
 
     def _live(self, event: Event, room: Address) -> bool:
         state = self._rooms.get(room) or self.state(room)
@@ -142,10 +145,7 @@ class History:
             self.counters.repeated += 1
             return False
         self.mark(state, archive_id)
-        cursor: Cursor | None = _cursor(archive_id, event.at)
-        if not state.caught_up:
-            state.newest, cursor = cursor, None
-        self._add(event, room, cursor)
+        self._add(event, room, self._place(state, archive_id, event.at))
         return True
 
     def _replayed(self, event: Event) -> bool:
@@ -160,13 +160,13 @@ class History:
         self._add(event, event.room, None)
         return True
 
-    def _add(self, event: Event, room: Address, cursor: Cursor | None) -> None:
+    def _add(self, event: Event, room: Address, place: Place | None) -> None:
         changes = changes_of(event)
         if changes:
             self.counters.remembered += 1
-        elif cursor is None:
+        elif place is None:
             return
-        self.buffer.add_live(changes, room, cursor)
+        self.buffer.add_live(changes, room, place)
 
     def mark(self, state: RoomHistory, key: str) -> None:
         """Note that this was seen; the oldest note beyond the bound goes."""

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from botkit.errors import StoreError
 from botkit.model.address import Address
-from botkit.model.archive import Cursor, CursorMoved, LogChange, Said
+from botkit.model.archive import CursorMoved, LogChange, Said
 from botkit.model.messages import ArchiveId
 from botkit.ports import Clock, MessageLog
 
@@ -20,7 +20,8 @@ _log = logging.getLogger(__name__)
 BATCH = 2048
 _CHUNK = 2048
 _LONGEST_PAUSE = 30.0
-_Place = tuple[ArchiveId, datetime]
+Place = tuple[ArchiveId, datetime]
+"""Of a message in a room's archive: its id there, and when it was said."""
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class Buffer:
         self._on_pressure = on_pressure
         self._pressing = False
         self._changes: list[LogChange] = []
-        self._cursors: dict[Address, _Place] = {}  # where live messages have brought rooms; goes behind all changes
+        self._cursors: dict[Address, Place] = {}  # where live messages have brought rooms; goes behind all changes
         self._writing = asyncio.Lock()
         self._watch = 0  # so many changes must wait before a new one makes a difference to who waits for them
         self._some = asyncio.Event()
@@ -76,27 +77,18 @@ class Buffer:
         self._changes += changes
         self._added(soon=not archived)
 
-    def add_live(self, changes: list[LogChange], room: Address, cursor: Cursor | None) -> None:
-        """As ``add``, for what comes one by one. ``cursor``: the room's log is without a gap up to there.
+    def add_live(self, changes: Iterable[LogChange], room: Address, place: Place | None) -> None:
+        """As ``add``, for what comes one by one. ``place``: the room's log is without a gap up to there.
 
         What has an id in an archive may wait longer: while it is not written, the cursor is not either, and a new run
         reads it again from the archive.
         """
         self._changes += changes
-        if cursor is not None:
-            self._cursors[room] = (cursor.archive_id, cursor.at)
+        if place is not None:
+            self._cursors[room] = place
         waiting = self._counters.waiting = len(self._changes)
-        if cursor is None or waiting >= self._watch:
-            self._added(soon=cursor is None)
-
-    def add_said(self, said: Said, archive_id: ArchiveId, *, moves_cursor: bool) -> None:
-        """As ``add_live``, for one message that the room's archive has under this id."""
-        self._changes.append(said)
-        if moves_cursor:
-            self._cursors[said.room] = (archive_id, said.at)
-        waiting = self._counters.waiting = len(self._changes)
-        if waiting >= self._watch or not moves_cursor:
-            self._added(soon=not moves_cursor)
+        if place is None or waiting >= self._watch:
+            self._added(soon=place is None)
 
     def _added(self, *, soon: bool) -> None:
         waiting = self._counters.waiting = len(self._changes)
@@ -173,7 +165,7 @@ class Buffer:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-def _moves(cursors: dict[Address, _Place]) -> list[CursorMoved]:
+def _moves(cursors: dict[Address, Place]) -> list[CursorMoved]:
     return [CursorMoved(room=room, archive_id=archive_id, at=at) for room, (archive_id, at) in cursors.items()]
 
 

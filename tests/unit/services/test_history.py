@@ -374,7 +374,7 @@ async def test_handler_that_raises_does_not_stop_the_catch_up() -> None:
     assert (result.status, len(told)) == (CatchUpStatus.CAUGHT_UP, 3)
 
 
-async def test_page_that_was_not_handled_as_the_bot_goes_down_is_read_again() -> None:
+async def test_page_that_the_handlers_did_not_take_is_read_and_handed_again() -> None:
     world = World()
     world.say(1)
     await world.come_in()
@@ -388,6 +388,9 @@ async def test_page_that_was_not_handled_as_the_bot_goes_down_is_read_again() ->
     result = await world.history.catch_up(ROOM, on_events=going_down)
     assert result.status is CatchUpStatus.INTERRUPTED
     assert await world.cursor() == before
+    handled = len(world.handled)
+    assert (await world.come_in()).status is CatchUpStatus.CAUGHT_UP
+    assert len(world.handled) - handled == 3
 
 
 async def test_what_waits_to_be_written_when_the_stream_is_lost_is_not_handled_again() -> None:
