@@ -14,6 +14,7 @@ from botkit.model.address import Address
 from botkit.model.events import Event, StreamEstablished, StreamLost
 from botkit.session.connection import Connection, ConnectionSettings
 from tests.server.clients import Server
+from tests.server.middle import Middle
 
 MESSAGE = "{jabber:client}message"
 BODY = "{jabber:client}body"
@@ -104,3 +105,16 @@ async def running(settings: ConnectionSettings) -> AsyncIterator[Bot]:
     finally:
         await bot.connection.close()
         await asyncio.gather(bot.task, return_exceptions=True)
+
+
+def settings_behind(middle: Middle, server: Any, name: str, *, backoff_cap: float) -> ConnectionSettings:
+    """As ``settings_for``, by way of ``middle``, and soon back after a loss."""
+    return settings_for(
+        server,
+        name,
+        port=middle.tls_port,
+        ca_file=middle.ca_file,
+        tls="direct",
+        backoff_first=0.02,
+        backoff_cap=backoff_cap,
+    )

@@ -21,7 +21,7 @@ from botkit.errors import LinkClosed
 from botkit.model.address import Address
 from botkit.testing.prosody import ProsodyOptions
 from tests.server.clients import Client
-from tests.server.connected import MESSAGE, Bot, running, settings_for
+from tests.server.connected import MESSAGE, Bot, running, settings_behind
 from tests.server.middle import Cut, Middle, Way
 
 pytestmark = pytest.mark.server
@@ -141,18 +141,11 @@ class Exchange:
 
 @asynccontextmanager
 async def _exchange(server: Any, name: str, alice: Client, folder: Path) -> AsyncIterator[Exchange]:
-    async with Middle(server, folder) as middle:
-        settings = settings_for(
-            server,
-            name,
-            port=middle.tls_port,
-            ca_file=middle.ca_file,
-            tls="direct",
-            backoff_first=0.02,
-            backoff_cap=0.02,
-        )
-        async with running(settings) as bot:
-            yield Exchange(bot, alice, middle)
+    async with (
+        Middle(server, folder) as middle,
+        running(settings_behind(middle, server, name, backoff_cap=0.02)) as bot,
+    ):
+        yield Exchange(bot, alice, middle)
 
 
 @pytest.mark.parametrize("way", ["down", "up"])

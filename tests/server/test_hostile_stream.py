@@ -14,7 +14,7 @@ import pytest
 
 from botkit.testing.prosody import Prosody
 from tests.server.clients import Client
-from tests.server.connected import Bot, running, settings_for
+from tests.server.connected import Bot, running, settings_behind
 from tests.server.middle import Middle
 from tests.server.wire import is_message
 
@@ -34,18 +34,11 @@ _LAUGHS = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 9))
 
 @asynccontextmanager
 async def _bot(server: Prosody, name: str, folder: Path) -> AsyncIterator[tuple[Bot, Middle]]:
-    async with Middle(server, folder) as middle:
-        settings = settings_for(
-            server,
-            name,
-            port=middle.tls_port,
-            ca_file=middle.ca_file,
-            tls="direct",
-            backoff_first=0.02,
-            backoff_cap=0.1,
-        )
-        async with running(settings) as bot:
-            yield bot, middle
+    async with (
+        Middle(server, folder) as middle,
+        running(settings_behind(middle, server, name, backoff_cap=0.1)) as bot,
+    ):
+        yield bot, middle
 
 
 async def _works_again(bot: Bot, alice: Client, sessions: int = 1) -> None:
