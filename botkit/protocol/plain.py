@@ -32,7 +32,7 @@ _SAYS_NOTHING: Final = frozenset(
 _text, _content, _message = maker(Text), maker(Content), maker(RoomMessage)
 
 
-_Ids = tuple[Element, str | None, str | None, str | None]
+_Parts = tuple[Element, str | None, str | None, str | None]
 
 
 def plain_message(stanza: Element, at: datetime, known: Known) -> RoomMessage | None:
@@ -73,7 +73,7 @@ def plain_archived(stanza: Element, at: datetime, known: Known, archive: Address
     return _event(stanza, body, at, author, own_id, origin_id, Source.ARCHIVE)
 
 
-def _read(stanza: Element, sender: str | None) -> _Ids | None:
+def _read(stanza: Element, sender: str | None) -> _Parts | None:
     """The body, and the ids by the room, by the author and of the author; None if there is more, or anything odd."""
     if not sender or stanza.text:
         return None
