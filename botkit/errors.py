@@ -7,6 +7,9 @@
     ├── MisuseError            the caller broke a rule of the library (a bug in a bot)
     ├── BadAddress             a text that is no JID
     ├── StoreError             the database cannot be opened, read or written
+    ├── ControlError           the running bot cannot be asked: its control socket
+    │   ├── AlreadyRunning     a bot with the same control socket runs already
+    │   └── NotRunning         no bot runs there
     ├── LinkError              something between us and the server
     │   ├── LinkClosed         there is no stream now, or it went away before the answer came; trying again helps
     │   ├── RequestTimeout     the peer did not answer an IQ in time
@@ -53,6 +56,18 @@ class BadAddress(BotkitError, ValueError):
 
 class StoreError(BotkitError):
     """The database cannot be opened, read or written."""
+
+
+class ControlError(BotkitError):
+    """The running bot cannot be asked, or did not understand: something about its control socket."""
+
+
+class AlreadyRunning(ControlError):
+    """A bot with the same control socket runs already; two must not share one database either."""
+
+
+class NotRunning(ControlError):
+    """No bot answers at this control socket."""
 
 
 class LinkError(BotkitError):

@@ -164,6 +164,8 @@ def _warnings(config: Config) -> tuple[str, ...]:
             found.append(f"rooms[{position}].password: {said}")
     if config.account.allow_plain:
         found.append("account.allow_plain: a server that asks for it gets the password itself")
+    if config.http.listen is not None and not config.http.listen.is_loopback:
+        found.append(f"http.listen: everybody who reaches {config.http.listen} may read the bot's rooms and figures")
     if not any(module.enabled for module in config.modules.values()):
         found.append("modules: none is in use; the bot would do nothing")
     if said := _unreadable(config.account.ca_file):

@@ -10,6 +10,7 @@ from typing import Literal, TextIO
 import structlog
 
 LogFormat = Literal["auto", "console", "json"]
+LEVELS = ("debug", "info", "warning", "error")
 
 # What an attacker can put into a room must not steer the terminal of whoever reads the log: C0, DEL, C1 and the
 # bidirectional controls are shown as escapes. (JSON escapes C0 by itself; C1 and bidi controls it does not.)
@@ -45,6 +46,17 @@ class _StandardError:
 
     def flush(self) -> None:
         sys.stderr.flush()
+
+
+def set_level(level: str) -> None:
+    """Write what is at least this bad from now on. Raises ``ValueError`` for what is no level of ``LEVELS``."""
+    if level not in LEVELS:
+        raise ValueError(f"{level!r} is no level; there are {', '.join(LEVELS)}")
+    root = logging.getLogger()
+    root.setLevel(level.upper())
+    # aioxmpp tells at INFO and DEBUG how it works inside, passwords of SASL exchanges among it at DEBUG
+    for chatty in ("aioxmpp", "aiosasl", "aioopenssl", "botkit.session.engine.aioxmpp"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 
 def configure(
@@ -88,12 +100,8 @@ def configure(
     )
     handler = logging.StreamHandler(stream if stream is not None else _StandardError())
     handler.setFormatter(formatter)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    # aioxmpp tells at INFO and DEBUG how it works inside, passwords of SASL exchanges among it at DEBUG
-    for chatty in ("aioxmpp", "aiosasl", "aioopenssl", "botkit.session.engine.aioxmpp"):
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger().handlers[:] = [handler]
+    set_level(level)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -10,8 +10,10 @@ from botkit.model.actions import Action, Sent
 from botkit.model.address import Address
 from botkit.model.archive import ArchiveQuery, Cursor, LogChange, LogQuery, LogRow, Page
 from botkit.model.forms import CommandAnswer, CommandRequest
+from botkit.model.measures import Measure
 from botkit.model.messages import ArchiveId
 from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings
+from botkit.model.status import BotStatus
 
 
 class Clock(Protocol):
@@ -114,6 +116,22 @@ class KeyValues(Protocol):
 
     async def items(self, space: str, prefix: str = "") -> Mapping[str, object]:
         """All values whose key starts with ``prefix``."""
+
+
+class View(Protocol):
+    """The running process, for whoever watches it: the control socket, HTTP, the bot's own ad-hoc commands."""
+
+    def status(self) -> BotStatus:
+        """How every account and room is now."""
+
+    def measures(self) -> Sequence[Measure]:
+        """The figures of all accounts, as they are now."""
+
+    async def reload(self) -> None:
+        """Read configs and modules again. How it went is in each account's ``status().reload``; raises nothing."""
+
+    async def retry(self, room: Address | None = None) -> Sequence[Address]:
+        """Try at once to enter ``room`` (None: every room) if it refused us or waits. Returns the rooms tried."""
 
 
 Spawn = Callable[[Awaitable[None], str], None]

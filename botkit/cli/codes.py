@@ -1,13 +1,15 @@
 """Exit codes. 1 is a finding or an unforeseen fault, 2 a wrong command line; a service manager should not
-restart a bot that ended with 3 to 7: trying again cures none of them."""
+restart a bot that ended with 3 to 7 or 9: trying again cures none of them."""
 
 from __future__ import annotations
 
 from botkit.errors import (
+    AlreadyRunning,
     BotkitError,
     CertificateWrong,
     ConfigError,
     LoginRefused,
+    NotRunning,
     Replaced,
     StoreError,
     TlsUnavailable,
@@ -20,6 +22,8 @@ _CODES: tuple[tuple[type[BotkitError], int], ...] = (
     (TlsUnavailable, 6),
     (Replaced, 7),
     (StoreError, 8),
+    (AlreadyRunning, 9),
+    (NotRunning, 10),
 )
 
 

@@ -11,6 +11,7 @@ from botkit.config.lines import Path, index_lines
 from botkit.config.mistakes import ConfigMistakes, Draft, Mistake, suggestion
 from botkit.config.schema import Config
 from botkit.config.validate import note_errors, note_secrets, validate
+from botkit.config.values import Listen
 from botkit.errors import BadAddress
 from botkit.model.address import Address
 
@@ -117,6 +118,7 @@ def _cross_check(draft: Draft) -> None:
     """What one field cannot know of another. Works on the raw data, since other parts of it may be wrong."""
     if draft.has(("account", "port")) and not draft.has(("account", "host")):
         draft.add(("account", "port"), "a port belongs to a host; set `host`, too, or let DNS say both")
+    _check_listen(draft)
     rooms = room_addresses(draft)
     modules = draft.at(("modules",))
     for name, module in modules.items() if isinstance(modules, dict) else ():
@@ -124,6 +126,16 @@ def _cross_check(draft: Draft) -> None:
             draft.add(("modules", name), "expected a name of small letters, digits, - and _, a letter first")
         if isinstance(module, dict):
             _check_module_rooms(draft, ("modules", name), module, rooms)
+
+
+def _check_listen(draft: Draft) -> None:
+    listen = Listen.read(draft.at(("http", "listen"))) if draft.has(("http", "listen")) else None
+    if listen is not None and not listen.is_loopback and draft.at(("http", "allow_remote")) is not True:
+        draft.add(
+            ("http", "listen"),
+            "other machines can reach this address, and would read the bot's rooms and figures;"
+            " use 127.0.0.1, or set `allow_remote = true`, too",
+        )
 
 
 def room_addresses(draft: Draft) -> dict[Address, Path]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from botkit.config.secrets import Secret
-from botkit.config.values import BareJid, Duration, FilePath, Jid, Nick, PositiveDuration, RoomJid
+from botkit.config.values import BareJid, Duration, FilePath, HostPort, Jid, Nick, PositiveDuration, RoomJid
 from botkit.model.address import Address
 from botkit.model.rooms import RoomSettings
 
@@ -138,6 +138,19 @@ class RuntimeConfig(Table):
         default=timedelta(seconds=8), description="how long a stop waits for what is in hand"
     )
     health_file: FilePath | None = Field(default=None, description="written while the bot is well, for health checks")
+    control: FilePath | None = Field(
+        default=None, description="the socket for `botkit status` and `reload`; beside the database if absent"
+    )
+
+
+class HttpConfig(Table):
+    """A port for monitoring: health and metrics."""
+
+    listen: HostPort | None = Field(
+        default=None, description='where to listen, like "127.0.0.1:9090"; nothing listens if absent'
+    )
+    allow_remote: bool = Field(default=False, description="allow an address that other machines can reach")
+    room_labels: bool = Field(default=True, description="tell figures by room; false: only sums over all rooms")
 
 
 class Config(Table):
@@ -152,6 +165,12 @@ class Config(Table):
     history: HistoryConfig = HistoryConfig()
     log: LogConfig = LogConfig()
     runtime: RuntimeConfig = RuntimeConfig()
+    http: HttpConfig = HttpConfig()
+
+    @property
+    def control_path(self) -> Path:
+        """Where the running bot can be asked."""
+        return self.runtime.control or self.storage.path.with_name(f"{self.storage.path.name}.sock")
 
     def nick_in(self, room: RoomConfig) -> str:
         """Our nick in ``room``: what the config says, else the account's local part."""

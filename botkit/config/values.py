@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, cast
@@ -119,3 +122,49 @@ FilePath = Annotated[
     Path, PlainValidator(_path), PlainSerializer(str), WithJsonSchema({"type": "string", "minLength": 1})
 ]
 """A path; a relative one starts from the config file's folder."""
+
+
+_LISTEN = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s:\[\]/@]+)):([0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen. ``host`` is a name or an address without brackets; port 0: any that is free."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @staticmethod
+    def read(value: object) -> Listen | None:
+        """``127.0.0.1:9090`` or ``[::1]:9090``; None for what is nothing of the kind."""
+        found = _LISTEN.fullmatch(value) if isinstance(value, str) else None
+        if found is None or int(found[3]) > 65535:
+            return None
+        return Listen(found[1] or found[2], int(found[3]))
+
+    @property
+    def is_loopback(self) -> bool:
+        """True if only this machine can reach it. A name other than ``localhost`` may be anything."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def _listen(value: object) -> Listen:
+    found = value if isinstance(value, Listen) else Listen.read(value)
+    if found is None:
+        raise ValueError('expected an address and a port, like "127.0.0.1:9090" or "[::1]:9090"')
+    return found
+
+
+HostPort = Annotated[
+    Listen,
+    PlainValidator(_listen),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "pattern": r"^(\[[0-9a-fA-F:.]+\]|[^\s:\[\]/@]+):\d{1,5}$"}),
+]
+"""An address and a port to listen at, ``"127.0.0.1:9090"``; a ``Listen`` in the program."""

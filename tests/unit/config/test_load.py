@@ -50,6 +50,8 @@ def test_a_small_config_has_sensible_defaults(tmp_path: Path) -> None:
     assert config.storage.path == tmp_path / "data" / "botkit.db"
     assert config.storage.keep_originals == timedelta(days=30)
     assert config.catches_up(room)
+    assert config.control_path == tmp_path / "data" / "botkit.db.sock"
+    assert config.http.listen is None
     assert config.room_settings()[0].create is False
 
 
@@ -99,6 +101,11 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
             handler_timeout = "2m"
             shutdown_timeout = "500ms"
             health_file = "health"
+            control = "run/bot.sock"
+            [http]
+            listen = "0.0.0.0:9090"
+            allow_remote = true
+            room_labels = false
             """,
         )
     )
@@ -107,6 +114,8 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     assert config.storage.path == tmp_path.parent / "bot.db"
     assert config.modules["mine"].settings == {"own": "setting"}
     assert config.commands.prefix == ("!", ".")
+    assert config.control_path == tmp_path / "run" / "bot.sock"
+    assert (str(config.http.listen), config.http.room_labels) == ("0.0.0.0:9090", False)
     assert config.room_settings()[0].password == "s3cret"
     assert not config.catches_up(config.rooms[0].jid)
     assert "s3cret" not in repr(config) + str(config) + str(config.model_dump()) + config.model_dump_json()
@@ -150,6 +159,21 @@ admins = []
         '17: storage.keep_originals = "30 days": expected a length of time like 90s, 30m, 1h30m or 2d',
         "18: acess = {…}: unknown key; did you mean `access`?",
     ]
+
+
+def test_a_port_for_others_is_opened_on_purpose_only(tmp_path: Path) -> None:
+    for address in ("0.0.0.0:9090", "[::]:9090", "bot.example.org:9090", "192.0.2.7:80"):
+        (told,) = mistakes(tmp_path, f'{GOOD}\n[http]\nlisten = "{address}"\n')
+        assert told.startswith(f'10: http.listen = "{address}": other machines can reach this address')
+    for address in ("127.0.0.1:9090", "[::1]:9090", "localhost:0"):
+        config = load_config(write(tmp_path, f'{GOOD}\n[http]\nlisten = "{address}"\n'))
+        assert str(config.http.listen) == address
+
+
+def test_what_is_no_address_to_listen_at_is_told(tmp_path: Path) -> None:
+    for wrong in ('"9090"', "9090", '"127.0.0.1"', '"127.0.0.1:99999"', '"::1:9090"', '"a b:1"', '"127.0.0.1:٣"'):
+        (told,) = mistakes(tmp_path, f"{GOOD}\n[http]\nlisten = {wrong}\n")
+        assert told.endswith('expected an address and a port, like "127.0.0.1:9090" or "[::1]:9090"')
 
 
 def test_a_port_needs_a_host(tmp_path: Path) -> None:
