@@ -8,7 +8,7 @@ from typing import Protocol
 
 from botkit.model.actions import Action, Sent
 from botkit.model.address import Address
-from botkit.model.archive import ArchiveQuery, Cursor, LogChange, LogQuery, LogRow, Page
+from botkit.model.archive import ArchiveQuery, Cursor, Gap, LogChange, LogQuery, LogRow, Page
 from botkit.model.forms import CommandAnswer, CommandRequest
 from botkit.model.measures import Measure
 from botkit.model.messages import ArchiveId
@@ -86,6 +86,15 @@ class MessageLog(Protocol):
     async def known(self, room: Address, ids: Collection[ArchiveId]) -> set[ArchiveId]:
         """Those of ``ids`` that the log has."""
 
+    async def numbers(self, room: Address, ids: Collection[ArchiveId]) -> dict[ArchiveId, int]:
+        """As ``known``, each with its ``LogRow.number``, which grow in the order of writing."""
+
+    async def newest(self) -> int:
+        """The highest number of a message of any room; 0 if there is none."""
+
+    async def gaps(self, room: Address) -> list[Gap]:
+        """Where something may be missing in the log of ``room``, closed gaps too, oldest first."""
+
     async def cursor(self, room: Address) -> Cursor | None:
         """Where to go on reading ``room``'s archive; None if it was never read."""
 
@@ -100,6 +109,33 @@ class MessageLog(Protocol):
 
     async def expire_originals(self, before: datetime) -> int:
         """Forget the original texts of messages retracted or corrected before this time. Returns how many."""
+
+
+class Claims(Protocol):
+    """What one account has begun to do and must never begin again."""
+
+    async def claim(self, keys: Collection[bytes], at: datetime, *, since: datetime) -> bool:
+        """Write down that what has these ``keys`` is begun now; on the disk itself when this returns.
+
+        False if one of them was claimed at or after ``since`` already: then it must not be begun, and the others
+        count as claimed, too. Raises ``StoreError``; then it is not known, and must not be begun either.
+        """
+
+    async def expire(self, before: datetime) -> int:
+        """Forget claims from before this time. Returns how many."""
+
+
+class Life(Protocol):
+    """A sign of life for those who start later: until when could this account's bot have handled something?"""
+
+    async def last(self) -> datetime | None:
+        """What ``renew`` said last; None after an orderly end, or if there never was a run."""
+
+    async def renew(self, until: datetime) -> None:
+        """The bot may be handling events until then, unless this is called again."""
+
+    async def end(self) -> None:
+        """An orderly end: everything up to the cursors is handled, and nothing after them."""
 
 
 class KeyValues(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from botkit.model.address import Address
 from botkit.model.events import Event
@@ -99,7 +100,63 @@ class CursorMoved:
     at: datetime
 
 
-LogChange = Said | Retracted | CursorMoved
+class GapReason(Enum):
+    """Why a part of a room's past is not in the log."""
+
+    EXPIRED = "expired"  # the archive had forgotten it before we came back
+    FORBIDDEN = "forbidden"  # the archive is not for us
+    NO_ARCHIVE = "no archive"  # the room kept none while we were away
+    FAILED = "failed"  # the archive was asked, and could not answer
+    NOT_READ = "not read"  # older than what a first catch-up was to read
+
+    @property
+    def can_be_closed(self) -> bool:
+        """True if a later catch-up may find what is missing."""
+        return self in (GapReason.FORBIDDEN, GapReason.NO_ARCHIVE, GapReason.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapFound:
+    """Something may be missing in the log of ``room``: after ``after`` and before ``before``.
+
+    A bound is None where there is none: no message before it was ever in the log, or it is not known when it ends.
+    ``after_id`` and ``before_id`` are the messages at its bounds, None where only the time is known. One with the
+    same reason and ``after`` bound that is still open is not recorded twice: its end moves.
+    """
+
+    room: Address
+    after_id: ArchiveId | None
+    after: datetime | None
+    before_id: ArchiveId | None
+    before: datetime | None
+    reason: GapReason
+    found: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapsClosed:
+    """A catch-up has read all that the archive of ``room`` has, so no gap that can be closed is open any more."""
+
+    room: Address
+    at: datetime
+
+
+LogChange = Said | Retracted | CursorMoved | GapFound | GapsClosed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A ``GapFound`` as the log has it. ``closed`` is when it was read after all, None while it is open."""
+
+    number: int
+    room: Address
+    after_id: ArchiveId | None
+    after: datetime | None
+    before_id: ArchiveId | None
+    before: datetime | None
+    reason: GapReason
+    found: datetime
+    closed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

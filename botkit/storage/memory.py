@@ -7,14 +7,27 @@ import re
 import unicodedata
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from botkit.model.address import Address
-from botkit.model.archive import Cursor, CursorMoved, LogChange, LogQuery, LogRow, Retracted, Said
+from botkit.model.archive import (
+    Cursor,
+    CursorMoved,
+    Gap,
+    GapFound,
+    GapsClosed,
+    LogChange,
+    LogQuery,
+    LogRow,
+    Retracted,
+    Said,
+)
 from botkit.model.messages import ArchiveId, Source
 from botkit.storage.json_text import as_json
 from botkit.storage.rules import PENDING_LIMIT, SKEW, Found, apply, author_keys, unspaced, words
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -42,6 +55,7 @@ class _MemoryShelf:
         self.in_room: dict[Address, list[_Row]] = defaultdict(list)
         self.by_id: dict[tuple[Address, str], _Row] = {}
         self.cursors: dict[Address, Cursor] = {}
+        self.gaps: list[Gap] = []
         self._waiting: dict[tuple[Address, bool], deque[tuple[int, Retracted]]] = {}
         self._pended = 0
 
@@ -131,6 +145,22 @@ class _MemoryShelf:
         if before is None or change.at >= before.at:
             self.cursors[change.room] = Cursor(change.archive_id, change.at)
 
+    def open_gap(self, change: GapFound) -> None:
+        place = change.room, change.reason, change.after_id, change.after
+        for index, gap in enumerate(self.gaps):
+            if gap.closed is None and (gap.room, gap.reason, gap.after_id, gap.after) == place:
+                self.gaps[index] = replace(gap, before_id=change.before_id, before=change.before)
+                return
+        self.gaps.append(
+            Gap(number=len(self.gaps) + 1, room=change.room, after_id=change.after_id, after=change.after,
+                before_id=change.before_id, before=change.before, reason=change.reason, found=change.found)
+        )  # fmt: skip
+
+    def close_gaps(self, change: GapsClosed) -> None:
+        for index, gap in enumerate(self.gaps):
+            if gap.room == change.room and gap.closed is None and gap.reason.can_be_closed:
+                self.gaps[index] = replace(gap, closed=change.at)
+
 
 class MemoryLog:
     """``MessageLog`` in memory."""
@@ -145,6 +175,19 @@ class MemoryLog:
     async def known(self, room: Address, ids: Collection[ArchiveId]) -> set[ArchiveId]:
         """Those of ``ids`` that the log has."""
         return {archive_id for archive_id in ids if (room, archive_id) in self._shelf.by_id}
+
+    async def numbers(self, room: Address, ids: Collection[ArchiveId]) -> dict[ArchiveId, int]:
+        """As ``known``, with the numbers of the rows."""
+        rows = ((archive_id, self._shelf.by_id.get((room, archive_id))) for archive_id in ids)
+        return {archive_id: row.number for archive_id, row in rows if row is not None}
+
+    async def newest(self) -> int:
+        """The highest number; 0 if there is none."""
+        return len(self._shelf.rows)
+
+    async def gaps(self, room: Address) -> list[Gap]:
+        """Where something may be missing, oldest first."""
+        return sorted((gap for gap in self._shelf.gaps if gap.room == room), key=_gap_order)
 
     async def cursor(self, room: Address) -> Cursor | None:
         """Where to go on reading, or None."""
@@ -207,12 +250,59 @@ class MemoryValues:
         return {key: json.loads(value) for key, value in found}
 
 
+class MemoryClaims:
+    """``Claims`` in memory: they hold for this run alone."""
+
+    def __init__(self) -> None:
+        self._claimed: dict[bytes, datetime] = {}
+
+    async def claim(self, keys: Collection[bytes], at: datetime, *, since: datetime) -> bool:
+        """Claim all ``keys``; False if one of them was taken since."""
+        free = all(self._claimed.get(key, _LONG_AGO) < since for key in keys)
+        for key in keys:
+            if self._claimed.get(key, _LONG_AGO) < since:
+                self._claimed[key] = at
+        return free
+
+    async def expire(self, before: datetime) -> int:
+        """Forget old claims. Returns how many."""
+        old = [key for key, at in self._claimed.items() if at < before]
+        for key in old:
+            del self._claimed[key]
+        return len(old)
+
+
+class MemoryLife:
+    """``Life`` in memory."""
+
+    def __init__(self) -> None:
+        self._until: datetime | None = None
+
+    async def last(self) -> datetime | None:
+        """What was said last."""
+        return self._until
+
+    async def renew(self, until: datetime) -> None:
+        """Alive until then."""
+        self._until = until
+
+    async def end(self) -> None:
+        """An orderly end."""
+        self._until = None
+
+
 class MemoryStorage:
-    """``log`` is a ``MessageLog``, ``values`` are ``KeyValues``."""
+    """``log`` is a ``MessageLog``, ``values`` are ``KeyValues``, ``claims`` are ``Claims``, ``life`` is a ``Life``."""
 
     def __init__(self) -> None:
         self.log = MemoryLog()
         self.values = MemoryValues()
+        self.claims = MemoryClaims()
+        self.life = MemoryLife()
+
+
+def _gap_order(gap: Gap) -> tuple[datetime, int]:
+    return gap.before or gap.after or gap.found, gap.number
 
 
 def _found(row: _Row) -> Found:

@@ -52,7 +52,23 @@ _MESSAGES = (
     " PRIMARY KEY (account, space, key)) STRICT, WITHOUT ROWID",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES,)
+_ONCE = (
+    # Where something may be missing; "closed" is when it was read after all. Bounds are NULL where there are none.
+    """CREATE TABLE gap (
+        number INTEGER PRIMARY KEY, room INTEGER NOT NULL REFERENCES room (id),
+        after_id TEXT, after INTEGER, before_id TEXT, before INTEGER,
+        reason TEXT NOT NULL, found INTEGER NOT NULL, closed INTEGER
+    ) STRICT""",
+    "CREATE INDEX gap_room ON gap (room)",
+    # What was begun and must not be begun again. Keys are digests, so nobody's words or address stay here.
+    "CREATE TABLE claim (account TEXT NOT NULL, key BLOB NOT NULL, at INTEGER NOT NULL,"
+    " PRIMARY KEY (account, key)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX claim_at ON claim (account, at)",
+    # Until when a bot that did not end in order may have handled events. No row: it ended in order.
+    "CREATE TABLE life (account TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES, _ONCE)
 """Migration n (from 1) brings a database from version n - 1 to n, in one transaction."""
 
 VERSION = len(MIGRATIONS)

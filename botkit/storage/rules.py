@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from botkit.model.address import Address
-from botkit.model.archive import CursorMoved, LogChange, Retracted, Said
+from botkit.model.archive import CursorMoved, GapFound, GapsClosed, LogChange, Retracted, Said
 
 SKEW = timedelta(minutes=10)
 """How much later than its correction or retraction a message may seem to be: live times are of our
@@ -86,6 +86,12 @@ class Shelf(Protocol):
     def move_cursor(self, change: CursorMoved) -> None:
         """Move the room's cursor, but never back in time."""
 
+    def open_gap(self, change: GapFound) -> None:
+        """Record a gap, or move the end of the open one that has the same reason and begins at the same place."""
+
+    def close_gaps(self, change: GapsClosed) -> None:
+        """Close every open gap of the room that can be closed."""
+
 
 def author_keys(room: Address, identity: str | None, occupant_id: str | None, real: Address | None) -> frozenset[str]:
     """Everything that says who an author is; the archive often tells less than the live room did."""
@@ -111,7 +117,11 @@ def apply(shelf: Shelf, changes: Iterable[LogChange]) -> None:
         if isinstance(change, CursorMoved):
             shelf.move_cursor(change)
             continue
-        if isinstance(change, Said):
+        if isinstance(change, GapFound):
+            shelf.open_gap(change)
+        elif isinstance(change, GapsClosed):
+            shelf.close_gaps(change)
+        elif isinstance(change, Said):
             if change.replaces is None and change.archive_id is not None and not shelf.awaited(change):
                 plain.append(change)
                 continue

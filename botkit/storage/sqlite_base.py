@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -69,6 +70,16 @@ class Connections:
             await self._reader.close()
             if self._writer is not None:
                 await self._writer.close()
+
+
+@contextmanager
+def to_the_disk(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is committed inside is on the disk itself afterwards, not only with the system."""
+    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA synchronous = NORMAL")
 
 
 async def connect(path: Path, *, read_only: bool) -> Connections:

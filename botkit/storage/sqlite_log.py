@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from botkit.model.address import Address
-from botkit.model.archive import Cursor, LogChange, LogQuery, LogRow
+from botkit.model.archive import Cursor, Gap, GapReason, LogChange, LogQuery, LogRow
 from botkit.model.messages import ArchiveId, MessageId
 from botkit.storage.rules import unspaced, words
 from botkit.storage.sqlite_base import Connections
@@ -39,19 +39,43 @@ class SqliteLog:
 
     async def known(self, room: Address, ids: Collection[ArchiveId]) -> set[ArchiveId]:
         """Those of ``ids`` that the log has."""
-        return await self._connections.read(self._known, room, tuple(ids))
+        return set(await self._connections.read(self._numbers, room, tuple(ids)))
 
-    def _known(self, connection: sqlite3.Connection, room: Address, ids: tuple[ArchiveId, ...]) -> set[ArchiveId]:
-        found: set[ArchiveId] = set()
+    async def numbers(self, room: Address, ids: Collection[ArchiveId]) -> dict[ArchiveId, int]:
+        """As ``known``, with the numbers of the rows."""
+        return await self._connections.read(self._numbers, room, tuple(ids))
+
+    def _numbers(
+        self, connection: sqlite3.Connection, room: Address, ids: tuple[ArchiveId, ...]
+    ) -> dict[ArchiveId, int]:
+        found: dict[ArchiveId, int] = {}
         for start in range(0, len(ids), 500):  # SQLITE_MAX_VARIABLE_NUMBER was 999 once
             some = ids[start : start + 500]
-            rows = connection.execute(
-                "SELECT archive_id FROM message WHERE room = (SELECT id FROM room WHERE account = ? AND address = ?)"
-                f" AND archive_id IN ({','.join('?' * len(some))})",
-                (self._account, str(room), *some),
+            found.update(
+                connection.execute(
+                    "SELECT archive_id, number FROM message"
+                    " WHERE room = (SELECT id FROM room WHERE account = ? AND address = ?)"
+                    f" AND archive_id IN ({','.join('?' * len(some))})",
+                    (self._account, str(room), *some),
+                )
             )
-            found.update(archive_id for (archive_id,) in rows)
         return found
+
+    async def newest(self) -> int:
+        """The highest number; 0 if there is none."""
+        row = await self._connections.read(_one, "SELECT coalesce(max(number), 0) FROM message", ())
+        return 0 if row is None else int(row[0])
+
+    async def gaps(self, room: Address) -> list[Gap]:
+        """Where something may be missing, oldest first."""
+        rows = await self._connections.read(
+            _many,
+            "SELECT number, after_id, after, before_id, before, reason, found, closed FROM gap"
+            " WHERE room = (SELECT id FROM room WHERE account = ? AND address = ?)"
+            " ORDER BY coalesce(before, after, found), number",
+            (self._account, str(room)),
+        )
+        return [_gap(room, row) for row in rows]
 
     async def cursor(self, room: Address) -> Cursor | None:
         """Where to go on reading, or None."""
@@ -193,3 +217,11 @@ def _log_row(room: Address, row: tuple[Any, ...]) -> LogRow:
         retracted_by=by,
         reason=reason,
     )
+
+
+def _gap(room: Address, row: tuple[Any, ...]) -> Gap:
+    number, after_id, after, before_id, before, reason, found, closed = row
+    return Gap(
+        number=number, room=room, after_id=after_id, after=moment_or_none(after), before_id=before_id,
+        before=moment_or_none(before), reason=GapReason(reason), found=moment(found), closed=moment_or_none(closed),
+    )  # fmt: skip

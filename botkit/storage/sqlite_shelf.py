@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botkit.model.address import Address
-from botkit.model.archive import CursorMoved, LogChange, Retracted, Said
+from botkit.model.archive import CursorMoved, GapFound, GapReason, GapsClosed, LogChange, Retracted, Said
 from botkit.model.messages import Source
 from botkit.storage.rules import PENDING_LIMIT, SKEW, Found, apply, author_keys
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SOURCES = {source: source.value for source in Source}
+
+_CLOSABLE = ", ".join(f"'{reason.value}'" for reason in GapReason if reason.can_be_closed)
 
 _INSERT = (
     "INSERT INTO message (room, archive_id, message_id, origin_id, replaces, at, source, nick, identity, occupant_id,"
@@ -39,6 +41,11 @@ def moment(value: int) -> datetime:
 def moment_or_none(value: int | None) -> datetime | None:
     """As ``moment``; None stays None."""
     return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+def micros_or_none(at: datetime | None) -> int | None:
+    """As ``micros``; None stays None."""
+    return None if at is None else micros(at)
 
 
 def _values(room: int, said: Said) -> tuple[Any, ...]:
@@ -243,6 +250,29 @@ class SqliteShelf:
             "INSERT INTO cursor (room, archive_id, at) VALUES (?, ?, ?) ON CONFLICT (room) DO UPDATE"
             " SET archive_id = excluded.archive_id, at = excluded.at WHERE excluded.at >= cursor.at",
             (self._room(change.room), change.archive_id, micros(change.at)),
+        )
+
+    def open_gap(self, change: GapFound) -> None:
+        """Record a gap, or move the end of the same one."""
+        room, after = self._room(change.room), micros_or_none(change.after)
+        place = (room, change.reason.value, change.after_id, after)
+        end = (change.before_id, micros_or_none(change.before))
+        moved = self._connection.execute(
+            "UPDATE gap SET before_id = ?, before = ? WHERE room = ? AND reason = ? AND after_id IS ? AND after IS ?"
+            " AND closed IS NULL",
+            (*end, *place),
+        )
+        if not moved.rowcount:
+            self._connection.execute(
+                "INSERT INTO gap (room, reason, after_id, after, before_id, before, found) VALUES (?,?,?,?,?,?,?)",
+                (*place, *end, micros(change.found)),
+            )
+
+    def close_gaps(self, change: GapsClosed) -> None:
+        """Close those that can be closed."""
+        self._connection.execute(
+            f"UPDATE gap SET closed = ? WHERE room = ? AND closed IS NULL AND reason IN ({_CLOSABLE})",
+            (micros(change.at), self._room(change.room)),
         )
 
 

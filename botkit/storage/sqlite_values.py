@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 
 from botkit.storage.json_text import as_json
-from botkit.storage.sqlite_base import Connections
+from botkit.storage.sqlite_base import Connections, to_the_disk
 
 
 class SqliteValues:
@@ -47,11 +47,8 @@ class SqliteValues:
 
     def _change(self, connection: sqlite3.Connection, sql: str, values: tuple[str, ...]) -> None:
         # Unlike the log, which the archive could fill again, a value has no other copy: it must outlive a power cut.
-        connection.execute("PRAGMA synchronous = FULL")
-        try:
+        with to_the_disk(connection):
             connection.execute(sql, values)
-        finally:
-            connection.execute("PRAGMA synchronous = NORMAL")
 
     async def items(self, space: str, prefix: str = "") -> Mapping[str, object]:
         """All values whose key starts with ``prefix``, by key."""

@@ -289,3 +289,22 @@ async def test_rows_acknowledged_before_kill_9_are_there(tmp_path: Path) -> None
         cursor = await storage.log.cursor(ROOM)
         assert cursor is not None
         assert cursor.archive_id == f"a{len(numbers)}"
+
+
+async def test_database_of_the_first_shape_is_brought_up_to_date_with_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bot.db"
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
+        before.setattr(migrations, "VERSION", 1)
+        connection = sqlite3.connect(path, isolation_level=None)
+        migrations.migrate(connection, str(path))
+        connection.execute("INSERT INTO room (id, account, address) VALUES (1, ?, ?)", (str(ACCOUNT), str(ROOM)))
+        connection.execute("INSERT INTO cursor (room, archive_id, at) VALUES (1, 'a1', 5)")
+        connection.close()
+    async with SqliteStorage.open(path, ACCOUNT) as storage:
+        cursor = await storage.log.cursor(ROOM)
+        assert cursor is not None and cursor.archive_id == "a1"
+        assert await storage.log.gaps(ROOM) == []
+        assert await storage.life.last() is None
