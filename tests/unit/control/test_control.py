@@ -261,7 +261,7 @@ async def test_a_long_path_will_do(tmp_path: Path) -> None:
 
 def test_a_place_where_no_socket_can_be_is_told_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ControlError, match="cannot be made: (File exists|Not a directory)"):
+    with pytest.raises(ControlError, match=r"cannot be made: (File exists|Not a directory)"):
         take(tmp_path / "file" / "below" / "bot.sock")
 
 
