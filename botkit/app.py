@@ -107,6 +107,7 @@ class App:
             log=self._log,
             spawn=self._spawn,
             history=storage.log,
+            claims=storage.claims,
             admins=config.access.admins,
             syntax=CommandSyntax(config.commands.prefix),
             timeout=config.runtime.handler_timeout.total_seconds(),

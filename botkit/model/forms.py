@@ -87,13 +87,17 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRequest:
-    """``<command/>`` as somebody sent it. ``action`` is "execute" where absent; ``session`` None on the first."""
+    """``<command/>`` as somebody sent it. ``action`` is "execute" where absent; ``session`` None on the first.
+
+    ``id`` is that of the IQ, None where it came otherwise: the same sender's with the same id is the same request.
+    """
 
     node: str
     action: str = "execute"
     session: str | None = None
     form: Form | None = None
     lang: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

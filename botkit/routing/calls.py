@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from botkit.errors import StanzaError
+from botkit.errors import StanzaError, StoreError
 from botkit.model.address import Address
 from botkit.model.events import DirectMessage, Event
 from botkit.model.forms import Form
@@ -22,6 +22,7 @@ from botkit.routing.filters import Yield
 from botkit.routing.handles import NotDone, RoomHandle
 from botkit.routing.limit import being_cancelled, limited
 from botkit.routing.middleware import Buckets, asker, handled
+from botkit.routing.once import Once
 from botkit.routing.permission import allowed, shown
 from botkit.routing.plan import LoadedAdhoc, LoadedCommand, Plan, in_rings, label
 from botkit.routing.syntax import CommandLine
@@ -37,6 +38,8 @@ class Caller:
         self._contexts = contexts
         self._failures = failures
         self._buckets = Buckets(*rate) if rate is not None else None
+        services = contexts.services
+        self.once = Once(services.claims, services.clock, services.log)
         self.plan: Plan
 
     # --- by a message -----------------------------------------------------------------------------------------
@@ -54,6 +57,9 @@ class Caller:
                 await self._tell(ctx, refusal)
             return
         try:
+            # Before any of its effects, the answer to a wrong word included; after the rate, as it waits for the disk.
+            if not await self.once.begin(event):
+                return
             await limited(self._from_text(loaded, ctx, line, yields), loaded.timeout)
         except UsageError as problem:
             await self._tell(ctx, f"{problem}\nUsage: {line.prefix}{usage(loaded.command, ctx)}")
@@ -104,9 +110,15 @@ class Caller:
         close = difflib.get_close_matches(line.name, self.plan.by_name, n=1, cutoff=0.7)
         for loaded in self.plan.by_name[close[0]] if close else ():
             ctx = self._visible(loaded, event)
-            if ctx is not None:
+            if ctx is not None and await self._first(event):
                 await self._tell(ctx, f"I know no {line.name[:40]}; did you mean {line.prefix}{close[0]}?")
                 return
+
+    async def _first(self, event: Event) -> bool:
+        try:
+            return await self.once.begin(event)
+        except StoreError:
+            return False
 
     # --- by a form --------------------------------------------------------------------------------------------
 
@@ -264,6 +276,8 @@ class Caller:
 
     def _failed(self, loaded: LoadedCommand, event: Event, problem: BaseException) -> str:
         reference = self._failures.note(label(loaded.runtime, loaded.command.spec), event, problem).reference
+        if isinstance(problem, StoreError):
+            return f"I cannot write anything down now, so I cannot do that (reference {reference})."
         if isinstance(problem, StanzaError):
             return f"That was refused: {problem.condition} (reference {reference})."
         return _sorry(reference)

@@ -15,7 +15,7 @@ from botkit.model.address import Address
 from botkit.model.events import DirectMessage, Event, PrivateMessage, RoomMessage
 from botkit.model.messages import Reply as ReplyTo
 from botkit.model.rooms import Occupant
-from botkit.ports import Clock, KeyValues, Link, MessageLog, Spawn
+from botkit.ports import Claims, Clock, KeyValues, Link, MessageLog, Spawn
 from botkit.routing.called import CommandCalled
 from botkit.routing.handles import RoomHandle, check_same_person
 from botkit.routing.texts import sayable
@@ -81,7 +81,7 @@ class ModuleStorage:
 class Services:
     """What all contexts of one account share. ``history`` is None where no log is kept.
 
-    ``admins`` are the bare JIDs that run this bot.
+    ``admins`` are the bare JIDs that run this bot. ``claims`` None: a command that comes twice runs twice.
     """
 
     link: Link
@@ -89,6 +89,7 @@ class Services:
     log: Logger
     spawn: Spawn
     history: MessageLog | None = None
+    claims: Claims | None = None
     admins: frozenset[Address] = field(default_factory=frozenset)
     loggers: dict[tuple[str, Address | None], Logger] = field(default_factory=dict)
 

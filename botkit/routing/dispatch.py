@@ -23,7 +23,7 @@ from botkit.model.events import (
     Tick,
 )
 from botkit.model.forms import Form
-from botkit.ports import Clock, Link, MessageLog, Spawn
+from botkit.ports import Claims, Clock, Link, MessageLog, Spawn
 from botkit.routing.answers import give
 from botkit.routing.calls import Caller
 from botkit.routing.commands import Command
@@ -59,7 +59,8 @@ class Dispatcher:
 
     ``timeout``: seconds for one handler where it does not say otherwise. ``limit``: events waiting
     for one room before ``on_pressure(True)`` asks for a pause. ``command_rate``: so many commands
-    in so many seconds for each person, None for no limit. ``on_failure`` is called for each handler
+    in so many seconds for each person, None for no limit. ``claims`` remembers which commands were run, so that none
+    is run again when it is sent again. ``on_failure`` is called for each handler
     that raised or took too long.
     """
 
@@ -72,6 +73,7 @@ class Dispatcher:
         log: Logger,
         spawn: Spawn,
         history: MessageLog | None = None,
+        claims: Claims | None = None,
         admins: Iterable[Address] = (),
         syntax: CommandSyntax | None = None,
         timeout: float = 60.0,
@@ -82,8 +84,9 @@ class Dispatcher:
         on_failure: Callable[[Failure], None] | None = None,
     ) -> None:
         self.services = Services(
-            link=link, clock=clock, log=log, spawn=spawn, history=history, admins=frozenset(a.bare for a in admins)
-        )
+            link=link, clock=clock, log=log, spawn=spawn, history=history, claims=claims,
+            admins=frozenset(a.bare for a in admins),
+        )  # fmt: skip
         self._syntax = syntax or CommandSyntax()
         self._timeout = timeout
         self._failures = Failures(log, on_failure)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from botkit.errors import Forbidden, ItemNotFound, StanzaError
+from botkit.errors import Forbidden, ItemNotFound, StanzaError, StoreError
 from botkit.model.address import Address
 from botkit.model.forms import CommandAnswer, CommandRequest, Field, Form, Note, NoteKind
 from botkit.routing.called import CommandCalled
@@ -16,6 +16,7 @@ from botkit.routing.permission import allowed
 from botkit.routing.plan import LoadedAdhoc
 from botkit.routing.words import CommandError, UsageError
 from botkit.services.adhoc_forms import chosen, command_form, filled_again, read_form, result_form, room_var
+from botkit.services.adhoc_once import Asked
 from botkit.services.adhoc_sessions import Session, Sessions, bad_request
 
 _ACTIONS = frozenset(("execute", "next", "prev", "complete", "cancel"))
@@ -72,6 +73,7 @@ class AdhocService:
         self._commands = commands
         self._link = commands.services.link
         self._sessions = Sessions(commands.services.clock)
+        self._asked = Asked(commands.services)
 
     async def listed(self, requester: Address) -> Sequence[tuple[str, str]]:
         """(node, name) of each command that ``requester`` may run; of equal names the first."""
@@ -84,7 +86,10 @@ class AdhocService:
         return list(found.items())
 
     async def called(self, requester: Address, request: CommandRequest) -> CommandAnswer:
-        """One stage. Raises ``StanzaError`` as XEP-0050 §4.4 says."""
+        """One stage. Raises ``StanzaError`` as XEP-0050 §4.4 says. A request that comes again gets the same answer."""
+        return await self._asked.answer(requester, request, self._called)
+
+    async def _called(self, requester: Address, request: CommandRequest) -> CommandAnswer:
         work = self._find(requester, request.node)
         action = request.action or "execute"
         if action not in _ACTIONS:
@@ -139,11 +144,14 @@ class AdhocService:
         session.busy = True
         try:
             if isinstance(work, Command):
-                return await self._typed(session, work, request.form if action else None)
+                return await self._typed(session, work, request, action)
+            await self._asked.begin(session.requester, request)
             return await self._written(session, work, request.form, action)
         except CommandError as problem:
             # "If a command completes but fails, the responder MUST include at least one <note type='error'/>" (§3.6)
             return self._completed(session, notes=(Note(str(problem), NoteKind.ERROR),))
+        except StoreError as problem:
+            raise StanzaError("resource-constraint", "wait", "nothing can be written down now") from problem
         except StanzaError:
             raise  # a wrong request; the session waits for a right one
         except BaseException:
@@ -152,8 +160,10 @@ class AdhocService:
         finally:
             session.busy = False
 
-    async def _typed(self, session: Session, command: Command, submitted: Form | None) -> CommandAnswer:
-        requester = session.requester
+    async def _typed(
+        self, session: Session, command: Command, request: CommandRequest, action: str | None
+    ) -> CommandAnswer:
+        requester, submitted = session.requester, request.form if action else None
         rooms = self._commands.rooms_for(command, requester) if command.wants_room else ()
         if session.form is None:
             form = command_form(command, rooms, self._nicks(rooms))
@@ -169,6 +179,7 @@ class AdhocService:
         values, faults = read_form(command, submitted, ctx)
         if faults:
             return self._again(session, submitted, faults)
+        await self._asked.begin(requester, request)
         try:
             texts = await self._commands.invoke(command, ctx, values)
         except UsageError as problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from botkit.errors import ItemNotFound, StanzaError
@@ -27,7 +28,8 @@ def serve_commands(connection: Connection, offer: AdhocOffer, rooms: Rooms) -> C
     async def called(request: IqRequest) -> Element:
         if request.kind != "set":
             raise StanzaError("bad-request", "modify", "a command is called with type set (XEP-0050 §3.1)")
-        answer = await offer.called(_requester(request.sender), adhoc.parse_command(request.payload))
+        asked = replace(adhoc.parse_command(request.payload), id=request.id)
+        answer = await offer.called(_requester(request.sender), asked)
         return adhoc.build_answer(answer)
 
     async def items(requester: Address) -> Sequence[DiscoItem]:

@@ -39,12 +39,13 @@ from botkit.model.events import (
 )
 from botkit.model.messages import ArchiveId, Content, MessageId, Source, Text
 from botkit.model.rooms import Affiliation, Occupant, Role
+from botkit.ports import Claims
 from botkit.routing.context import ModuleStorage
 from botkit.routing.dispatch import Dispatcher
 from botkit.routing.failures import Failure
 from botkit.routing.router import Router
 from botkit.routing.syntax import CommandSyntax
-from botkit.storage.memory import MemoryLog, MemoryValues
+from botkit.storage.memory import MemoryClaims, MemoryLog, MemoryValues
 from botkit.testing.fakes import FakeClock, FakeLink, FakeLog, make_occupant, make_room
 from botkit.testing.people import Somebody
 
@@ -91,6 +92,7 @@ class RoomTester:
         self.link = FakeLink()
         self.history = MemoryLog()
         self.values = MemoryValues()
+        self.claims: Claims = MemoryClaims()
         self.link.add_room(make_room(self.address, nick=nick, affiliation=affiliation))
         self.link.on_sent = self._reflect
         self.link.on_change = self._changed
@@ -210,6 +212,7 @@ class RoomTester:
             log=self.log,
             spawn=self._spawn,
             history=self.history,
+            claims=self.claims,
             on_failure=self._failures.append,
             **self._options,
         )

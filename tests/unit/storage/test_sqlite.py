@@ -305,6 +305,7 @@ async def test_database_of_the_first_shape_is_brought_up_to_date_with_its_rows(
         connection.close()
     async with SqliteStorage.open(path, ACCOUNT) as storage:
         cursor = await storage.log.cursor(ROOM)
-        assert cursor is not None and cursor.archive_id == "a1"
+        assert cursor is not None
+        assert cursor.archive_id == "a1"
         assert await storage.log.gaps(ROOM) == []
         assert await storage.life.last() is None
