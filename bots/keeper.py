@@ -49,7 +49,10 @@ async def watch_others(
 
 async def _judge(ctx: Context[KeeperConfig], event: OccupantEvent) -> SendMessage | None:
     config = ctx.config
-    plan = await config.warden.consider(event, ctx.link, ctx.clock, ctx.log)
+    verdict = config.warden.examine(event, ctx.link.address)
+    if verdict is None:
+        return None
+    plan = await config.warden.act(verdict, ctx.link, ctx.clock, ctx.log)
     if plan is None or plan.measure is None or config.log_room is None:
         return None
     evidence = "; ".join(f"{found.label}: {found.evidence}" for found in plan.verdict.findings)

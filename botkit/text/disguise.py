@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from botkit.text.fold import normalise
 from botkit.text.lookalikes import capitals, unaccented, uncovered
-from botkit.text.scripts import CYRILLIC, EAST_ASIAN, LATIN, one_script
+from botkit.text.scripts import LATIN, honest, one_script
 from botkit.text.spaced import closed_up, may_be_spaced
 
 # A text by kinds of byte, as in ``spaced``: letters, signs that are written for letters, "!", all else.
@@ -17,16 +17,14 @@ _KINDS = bytes(
     for byte in range(128)
 ) + (b"a" * 128)
 _FOLLOWING = bytes(range(0x80, 0xC0))
-_SIGNS = re.compile(rb"a[1!]+a|\b1+aa|a11|1a1|aaa1\b")
+_SIGNS = re.compile(r"a[1!]+a|\b1+aa|a11|1a1|aaa1\b")
 _LETTERS = str.maketrans("0345789$@+", "oeastbgsat")
 _STROKES = (str.maketrans("1|!", "iii"), str.maketrans("1|!", "lll"))
 _LONGEST = 64  # of a word that anybody reads
 _LONGEST_TEXT = 20_000  # of a text that anybody reads; what follows is read as it stands alone
 
 _LATIN = re.compile("[A-Za-z]")
-# Letters of Cyrillic words that look like no Latin ones: seldom is a sentence without.
-_RUSSIAN = re.compile("[ияцджэфщъйёлю]")
-_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
+ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
 _REVERSED = re.compile("\u202e([^\u202c\u202d\u2069\n]*)")
 _TURNED = re.compile("[ɐɔǝɟƃɥᴉɾʞʃɯɹʇʌʍʎꞁ]")
 _UPRIGHT = str.maketrans("ɐqɔpǝɟƃɥᴉıɾʞʃꞁɯuodbɹʇnʌʍʎ", "abcdefghiijkllmnopqrtuvwy")
@@ -61,10 +59,10 @@ def readings_of(text: str, folded: str) -> Readings:
     as_written = LATIN if text.isascii() else one_script(text)
     script = as_written or one_script(folded)
     # Letters of one script that cannot stand for Latin ones: only gaps, digits and signs can hide anything.
-    plain = script in (LATIN, EAST_ASIAN) or (script == CYRILLIC and _RUSSIAN.search(folded) is not None)
+    plain = script != 0 and honest(folded, script)
     turned = _turned(text[:_LONGEST_TEXT]) if not as_written and ("\u202e" in text or script in (0, LATIN)) else []
-    bare = script in (0, LATIN) and not text.isascii() and _ACCENTED.search(folded) is not None
-    if plain and not turned and not may_be_spaced(folded) and not _has_signs(folded):
+    bare = script in (0, LATIN) and not text.isascii() and ACCENTED.search(folded) is not None
+    if plain and not turned and not may_be_spaced(folded) and not has_signs(folded):
         return Readings(folded, (), unaccented(folded)) if bare else Readings(folded)  # nearly always
     start = folded[:_LONGEST_TEXT]
     forms = [start, *turned]
@@ -91,16 +89,22 @@ def _turned(text: str) -> list[str]:
 
 def _written_out(form: str) -> tuple[str, ...]:
     """``form`` with digits and signs among letters as letters; 1 may be i and l. () if there are none."""
-    if not _has_signs(form):
+    if not has_signs(form):
         return ()
     pairs = [(word, word) if word.isalpha() else _letters(word) for word in form.split()]
     return " ".join([first for first, _ in pairs]), " ".join([second for _, second in pairs])
 
 
-def _has_signs(form: str) -> bool:
-    kinds = form.encode("utf-8", "replace")
-    kinds = kinds.translate(_KINDS) if form.isascii() else kinds.translate(_KINDS, _FOLLOWING)
-    return (b"a1" in kinds or b"1a" in kinds or b"!a" in kinds) and _SIGNS.search(kinds) is not None
+def has_signs(form: str) -> bool:
+    """True if digits or signs stand among letters as letters do."""
+    if form.isascii():
+        kinds = form.encode("ascii").translate(_KINDS).decode("ascii")
+    else:
+        kinds = form.encode("utf-8", "replace").translate(_KINDS, _FOLLOWING).decode("ascii")
+    return (
+        (("1" in kinds and ("a1" in kinds or "1a" in kinds)) or ("!" in kinds and "!a" in kinds))
+        and _SIGNS.search(kinds) is not None
+    )  # fmt: skip
 
 
 def _letters(word: str) -> tuple[str, str]:
@@ -117,5 +121,5 @@ def _letters_of(word: str) -> tuple[str, str]:
 
 
 def _bare(forms: tuple[str, ...]) -> str:
-    written = [form for form in forms if not form.isascii() and _ACCENTED.search(form) and _LATIN.search(form)]
+    written = [form for form in forms if not form.isascii() and ACCENTED.search(form) and _LATIN.search(form)]
     return "\n".join([plain for form in written if (plain := unaccented(form)) != form])

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from botkit.text.lookalikes import latinised
-from botkit.text.scripts import one_script
+from botkit.text.scripts import LATIN, SEVERAL, one_script, one_script_a_word
 
 # Format and filler characters that show nothing, and the combining marks that are stacked on letters of any script.
 # Written as escapes: most of them cannot be seen in an editor.
@@ -42,14 +42,35 @@ def normalise(text: str) -> str:
     left alone, so that a word list in any script matches. Never raises; at most six times as long as ``text``.
     Normalising twice changes nothing.
     """
+    return fold(text)[0]
+
+
+def fold(text: str) -> tuple[str, int]:
+    """``normalise(text)``, and the script that it is plainly in, as ``one_script`` tells it; ``SEVERAL`` if each word
+    is in one; else 0."""
     if text.isascii():
         folded = text.lower()
-        return folded if folded.isprintable() or _BENEATH_SPACE.search(folded) is None else _seen(folded)
+        # Lines are the commonest thing that is not printable; to take them out costs less than to search.
+        if folded.isprintable() or folded.replace("\n", "").isprintable() or _BENEATH_SPACE.search(folded) is None:
+            return folded, LATIN
+        return _seen(folded), LATIN
     if "\ufe0f" in text or "\u200d" in text:  # in and behind emoji
         text = text.replace("\ufe0f", "").replace("\u200d", "")
-    if one_script(text):
-        return text.casefold()
-    return latinised(_seen(text))
+    if script := one_script(text):
+        return text.casefold(), script
+    plain = _without_common(text)
+    if plain is not text and (script := one_script(plain)):
+        return plain.casefold(), script
+    if one_script_a_word(plain):
+        return plain.casefold(), SEVERAL
+    return latinised(_seen(text)), 0
+
+
+def _without_common(text: str) -> str:
+    for sign, plain in _COMMON:
+        if sign in text:
+            text = text.replace(sign, plain)
+    return text
 
 
 def _seen(text: str) -> str:
@@ -78,9 +99,7 @@ def _composed(text: str) -> str:
         return "".join(map(_piece_composed, _FORMULA.split(text)))
     if unicodedata.is_normalized("NFKC", text):
         return text
-    for sign, plain in _COMMON:
-        text = text.replace(sign, plain)
-    return unicodedata.normalize("NFKC", text)
+    return unicodedata.normalize("NFKC", _without_common(text))
 
 
 def _piece_composed(text: str) -> str:

@@ -31,7 +31,13 @@ _COLON = re.compile(r"[\[({]:(?://)?[\])}]")
 _SPOKEN = re.compile(
     r"(?<![\w\-])([a-z0-9][a-z0-9\-]{1,62}) dot (com|net|org|info|biz|xyz|top|io|ru|me|de|gg|site|shop)(?![\w\-])"
 )
-_MAYBE = re.compile(r"[.:]\S|。[a-z0-9中公网香台在み한]| ?: ?[/\\]")
+_SPELT = re.compile(r"dot(?<=[\[({< ]dot)")
+# What every link has one of, each beginning with the character that the search can leap to.
+_MAYBE = (
+    (".", re.compile(r"\.(?:(?<=[\w\-]\.)[\w\-]| ?[\])}>])")),
+    (":", re.compile(r":(?:\S| [/\\])")),
+    ("。", re.compile("。[a-z0-9中公网香台在み한]")),
+)
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
 _LONGEST = 1000  # of what may be a name: four times what a name may have
 MOST = 1000  # links of one text
@@ -107,12 +113,18 @@ def find_links(text: str, *, normalised: bool = False) -> tuple[Link, ...]:
     ``normalised``: the text is so already.
     """
     folded = text if normalised else normalise(text)
+    return tuple(islice(_links(folded), MOST)) if may_link(folded) else ()
+
+
+def may_link(folded: str) -> bool:
+    """False for most of what people say, and then surely: nothing there can be a link."""
     # Plain texts first: most messages have no such character, and each search costs as much as all of these.
-    if "dot" not in folded and (
-        ("." not in folded and ":" not in folded and "。" not in folded) or _MAYBE.search(folded) is None
-    ):
-        return ()  # nothing here can be a link; true of most of what people say
-    return tuple(islice(_links(folded), MOST))
+    if ("dot" in folded and _SPELT.search(folded) is not None) or "punkt" in folded or "точка" in folded:
+        return True
+    for sign, maybe in _MAYBE:  # noqa: SIM110 - any() would cost as much as all of this
+        if sign in folded and maybe.search(folded) is not None:
+            return True
+    return False
 
 
 def _links(folded: str) -> Iterator[Link]:

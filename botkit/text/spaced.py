@@ -30,9 +30,10 @@ def may_be_spaced(folded: str) -> bool:
         kinds = folded.encode("ascii").translate(_TABLE)
     else:
         kinds = folded.encode("utf-8", "surrogatepass").translate(_TABLE, _FOLLOWING)
-    if b"  " in kinds:
-        kinds = kinds.replace(b"   ", b" ").replace(b"  ", b" ")
-    return b"a a a a" in kinds
+    text = kinds.decode("ascii")  # a str looks for a str in half the time that bytes look for bytes
+    if "  " in text:
+        text = text.replace("   ", " ").replace("  ", " ")
+    return "a a a a" in text
 
 
 def closed_up(folded: str) -> str:

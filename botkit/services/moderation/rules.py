@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 from botkit.services.moderation.memory import REMEMBERED, Person
 from botkit.services.moderation.statement import Statement
-from botkit.text import LinkKind, Readings, canonical_host, normalise, warm_up, within, words
+from botkit.text import ACCENTS, DISGUISED, LinkKind, Readings, canonical_host, normalise, warm_up, within, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Rule(Protocol):
 
 
 _FEW = 24
+_HIDDEN = DISGUISED | ACCENTS
 _LONG = 6  # letters of a word that is the same without its accents
 
 
@@ -63,8 +64,16 @@ class WordRule:
         """The first unwanted word, as it stands or in disguise."""
         if self._unwanted is None:
             return None
-        hit = self._first(said.folded) if self._may_match(said.folded) else None
-        if hit is None:
+        hit: str | None = None
+        folded = said.folded
+        if self._few:
+            for core in self._cores:
+                if core in folded:
+                    hit = self._first(folded)
+                    break
+        elif self._among(said.tokens, folded):
+            hit = self._first(folded)
+        if hit is None and said.hints & _HIDDEN:
             hit = self._first_disguised(said.readings)
         if hit is None:
             return None
@@ -81,7 +90,10 @@ class WordRule:
         """False for nearly all of what people say, and then surely."""
         if self._few:
             return any(map(text.__contains__, self._cores))
-        if not self._single.isdisjoint(words(text)):
+        return self._among(words(text), text)
+
+    def _among(self, tokens: list[str], text: str) -> bool:
+        if not self._single.isdisjoint(tokens):
             return True
         return self._others is not None and self._others.search(text) is not None
 
@@ -197,11 +209,6 @@ class AnomalyRule:
             if anomaly not in self._ignore:
                 return Finding(rule=self.name, points=self._points, label="malformed message", evidence=anomaly)
         return None
-
-
-def examine_all(rules: Sequence[Rule], said: Statement, person: Person) -> tuple[Finding, ...]:
-    """Every finding. Each rule is asked, since some of them count."""
-    return tuple(found for rule in rules if (found := rule.examine(said, person)) is not None)
 
 
 def _alternation(words: Collection[str]) -> re.Pattern[str] | None:

@@ -17,17 +17,17 @@ from botkit.model.events import (
 )
 from botkit.model.messages import ArchiveId, MessageId, Source
 from botkit.model.rooms import Occupant
-from botkit.text import Link, Readings, find_links, normalise, readings_of, words
+from botkit.text import ACCENTS, DISGUISED, LINKS, Link, Readings, find_links, glance, readings_of, unaccented, words
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: made for every message, and freezing would double its cost
+@dataclass(slots=True)  # neither frozen nor kw_only: made for every message, and either would double its cost
 class Statement:
     """One thing that clients show: all its texts in ``text``, the same normalised in ``folded``.
 
-    ``second`` is ``at`` as a POSIX time. ``spoken`` is True for messages, which flood and duplicate rules count.
-    ``stock`` says that the text is a client's own and the same each time: the body of an encrypted message, or one that
-    only stands in for a retraction or the like (XEP-0428). ``replaces`` is the id of the message that this one
-    corrects (XEP-0308).
+    ``hints`` are those of ``glance``. ``second`` is ``at`` as a POSIX time. ``spoken`` is True for messages, which
+    flood and duplicate rules count. ``stock`` says that the text is a client's own and the same each time: the body of
+    an encrypted message, or one that only stands in for a retraction or the like (XEP-0428). ``replaces`` is the id of
+    the message that this one corrects (XEP-0308).
     """
 
     room: Address
@@ -36,6 +36,7 @@ class Statement:
     second: float
     text: str
     folded: str
+    hints: int
     spoken: bool = True
     subject: bool = False
     stock: bool = False
@@ -59,14 +60,17 @@ class Statement:
     def readings(self) -> Readings:
         """How ``text`` can be read beside as it stands; found once for all rules."""
         if self._readings is None:
-            self._readings = readings_of(self.text, self.folded)
+            if self.hints & DISGUISED:
+                self._readings = readings_of(self.text, self.folded)
+            else:
+                self._readings = Readings(self.folded, (), unaccented(self.folded) if self.hints & ACCENTS else "")
         return self._readings
 
     @property
     def links(self) -> tuple[Link, ...]:
         """The links in ``folded``; found once for all rules."""
         if self._links is None:
-            self._links = find_links(self.folded, normalised=True)
+            self._links = find_links(self.folded, normalised=True) if self.hints & LINKS else ()
         return self._links
 
     @property
@@ -77,28 +81,35 @@ class Statement:
     @staticmethod
     def of(event: Event) -> Statement | None:
         """What ``event`` shows to the room; None if it is of another kind, or shows nothing."""
-        if isinstance(event, RoomMessage):
-            content = event.content
-            text = content.everything
-            if event.also:
-                text = "\n".join(
-                    [text, *(t for one in event.also if isinstance(one, ReactionsChanged) for t in one.reactions)]
-                )
-            return Statement(
-                room=event.room,
-                author=event.author,
-                at=event.at,
-                second=event.at.timestamp(),
-                text=text,
-                folded=normalise(text),
-                stock=content.encrypted or (bool(event.also) and any(f.start is None for f in content.fallbacks)),
-                archive_id=event.archive_id,
-                message_id=event.message_id,
-                replaces=content.replaces,
-                source=event.source,
-                anomalies=event.anomalies,
-            )
-        return _of_presence(event) or _other(event)
+        return _of_message(event) if isinstance(event, RoomMessage) else _of_presence(event) or _other(event)
+
+
+def _of_message(event: RoomMessage) -> Statement:
+    content, also = event.content, event.also
+    text = content.everything
+    stock = content.encrypted
+    if also:
+        text = "\n".join([text, *(t for one in also if isinstance(one, ReactionsChanged) for t in one.reactions)])
+        stock = stock or any(f.start is None for f in content.fallbacks)
+    folded, hints = glance(text)
+    at = event.at
+    return Statement(
+        event.room,
+        event.author,
+        at,
+        at.timestamp(),
+        text,
+        folded,
+        hints,
+        True,
+        False,
+        stock,
+        event.archive_id,
+        event.message_id,
+        content.replaces,
+        event.source,
+        event.anomalies,
+    )
 
 
 def _other(event: Event) -> Statement | None:
@@ -116,13 +127,15 @@ def _other(event: Event) -> Statement | None:
             return None
     if not text and not isinstance(event, SubjectChanged):  # that there is no subject has to be known, too
         return None
+    folded, hints = glance(text)
     return Statement(
         room=event.room,
         author=event.author,
         at=event.at,
         second=event.at.timestamp(),
         text=text,
-        folded=normalise(text),
+        folded=folded,
+        hints=hints,
         spoken=False,
         subject=isinstance(event, SubjectChanged),
         archive_id=archive_id,
@@ -143,13 +156,15 @@ def _of_presence(event: Event) -> Statement | None:
     doubtful = (replace(link, certain=False) for link in find_links(nick)) if "." in nick else ()
     if not text:
         return None
+    folded, hints = glance(text)
     return Statement(
         room=event.room,
         author=author,
         at=event.at,
         second=event.at.timestamp(),
         text=text,
-        folded=normalise(text),
+        folded=folded,
+        hints=hints,
         spoken=False,
         anomalies=event.anomalies,
         _links=(*doubtful, *find_links(status)),

@@ -18,7 +18,7 @@ from botkit.services.moderation.breaker import Breaker, Limits
 from botkit.services.moderation.ladder import ImmuneSet, Ladder, Measure
 from botkit.services.moderation.memory import Memory, Person
 from botkit.services.moderation.plan import Plan, Target, Verdict, make_plan
-from botkit.services.moderation.rules import Rule, examine_all
+from botkit.services.moderation.rules import Finding, Rule
 from botkit.services.moderation.statement import Statement
 from botkit.services.standing import Standings
 
@@ -69,45 +69,60 @@ class Warden:
 
         Never raises for what the room or the network answers; logs who, what rule, and the evidence.
         """
+        verdict = self.examine(event, link.address)
+        return None if verdict is None else await self.act(verdict, link, clock, log)
+
+    def examine(self, event: Event, me: Address) -> Verdict | None:
+        """Judge ``event``; None if there is no reason to ``act``. ``me`` is our own address."""
         said = Statement.of(event)
         if said is None:
             return None
-        self.memory.introduce(said.room, said.author)
-        if said.subject and not self._judgeable_subject(said):
-            return None
-        verdict = self.judge(said, link.address)
-        if verdict is None:
+        if said.subject:
+            self.memory.introduce(said.room, said.author)
+            if not self._judgeable_subject(said):
+                return None
+        verdict = self.judge(said, me)
+        if verdict is None and said.subject:
             self._remember_subject(said)
-            return None
-        return await self._act(verdict, link, clock, log)
+        return verdict
 
     def judge(self, said: Statement, me: Address) -> Verdict | None:
         """What the rules say, with the author's points counted. None: nothing found, immune, or judged before."""
-        if self.policy.immune.reason(said.author, me) is not None:
+        memory, author, archive_id = self.memory, said.author, said.archive_id
+        person = memory.familiar(author, me, self.policy.immune)
+        if person is None:
+            memory.introduce(said.room, author)
+            if self.policy.immune.reason(author, me) is not None:
+                return None
+        if archive_id is not None and not memory.first_time(said.room, archive_id):
             return None
-        if said.archive_id is not None and not self.memory.first_time(said.room, said.archive_id):
-            return None
-        person = self.memory.person(said.room, said.author)
+        if person is None:
+            person = memory.person(said.room, author)
+            memory.acquaint(author, me, self.policy.immune, person)
         if said.spoken:
             person.spoke.append(said.second)
-            if said.archive_id is not None and said.message_id is not None:
-                person.messages.append((said.message_id, said.archive_id))
+            if archive_id is not None and said.message_id is not None:
+                person.messages.append((said.message_id, archive_id))
         elif not said.subject:
             # A status comes again with every change of presence: one text is one deed.
             mark = hash(said.folded)
             if mark in person.shown:
                 return None
             person.shown.append(mark)
-        findings = examine_all(self.policy.rules, said, person)
-        if not findings:
+        findings: list[Finding] | None = None
+        for rule in self.policy.rules:  # every one, since some of them count
+            if (found := rule.examine(said, person)) is not None:
+                findings = [*findings, found] if findings else [found]
+        if findings is None:
             return None
         person.points.append((said.second, sum(f.points for f in findings)))
         points = person.total(said.second, self.policy.ladder.window)
-        return Verdict(said=said, findings=findings, points=points, measure=self.policy.ladder.measure(points))
+        return Verdict(said=said, findings=tuple(findings), points=points, measure=self.policy.ladder.measure(points))
 
     # --- acting ------------------------------------------------------------------------------------------------
 
-    async def _act(self, verdict: Verdict, link: Link, clock: Clock, log: Logger) -> Plan | None:
+    async def act(self, verdict: Verdict, link: Link, clock: Clock, log: Logger) -> Plan | None:
+        """Act on what ``examine`` found. What was done, or would have been; None if the author is immune after all."""
         said = verdict.said
         evidence = [f"{f.label}: {f.evidence}" for f in verdict.findings]
         log = log.bind(
@@ -291,5 +306,4 @@ class Warden:
         return False
 
     def _remember_subject(self, said: Statement) -> None:
-        if said.subject:
-            self._subjects[said.room] = said.text
+        self._subjects[said.room] = said.text
