@@ -32,6 +32,7 @@ from botkit.ports import Clock
 from botkit.routing.context import ModuleStorage
 from botkit.routing.dispatch import Dispatcher
 from botkit.routing.syntax import CommandSyntax
+from botkit.routing.zones import Zones
 from botkit.services.adhoc import AdhocService
 from botkit.services.catch_up import CatchUpProgress, CatchUpResult, CatchUpStatus
 from botkit.services.history import History, HistoryOptions
@@ -110,6 +111,7 @@ class App:
             claims=storage.claims,
             admins=config.access.admins,
             syntax=CommandSyntax(config.commands.prefix),
+            zones=Zones(config.commands.timezone, self.link.utc_offset, self._clock),
             timeout=config.runtime.handler_timeout.total_seconds(),
             on_pressure=lambda on: self._press("handlers", on),
         )

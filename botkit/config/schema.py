@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from botkit.config.secrets import Secret
-from botkit.config.values import BareJid, Duration, FilePath, HostPort, Jid, Nick, PositiveDuration, RoomJid
+from botkit.config.values import BareJid, Duration, FilePath, HostPort, Jid, Nick, PositiveDuration, RoomJid, Zone
 from botkit.model.address import Address
 from botkit.model.rooms import RoomSettings
 
@@ -99,6 +100,9 @@ class CommandsConfig(Table):
         PlainSerializer(list),
         WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}),
     ] = Field(default=("!",), description="what a command begins with in rooms; one or several")
+    timezone: Zone = Field(
+        default=ZoneInfo("UTC"), description="the clock that times in commands mean, where a client tells no other"
+    )
 
 
 class StorageConfig(Table):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema
 
@@ -110,6 +111,26 @@ def _nick(value: object) -> str:
 
 Nick = Annotated[str, PlainValidator(_nick), WithJsonSchema({"type": "string", "minLength": 1})]
 """A text that can be a JID's resource, prepared."""
+
+
+def _zone(value: object) -> ZoneInfo:
+    if isinstance(value, ZoneInfo):
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError('expected the name of a time zone, like "Europe/Berlin"')
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, OSError, ValueError):  # not there, or no name that a file can have
+        raise ValueError('expected the name of a time zone, like "Europe/Berlin"') from None
+
+
+Zone = Annotated[
+    ZoneInfo,
+    PlainValidator(_zone),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "minLength": 1, "examples": ["Europe/Berlin", "UTC"]}),
+]
+"""A time zone of the IANA database, by name."""
 
 
 def _path(value: object, info: ValidationInfo) -> Path:

@@ -21,6 +21,7 @@ COMMANDS: Final = "http://jabber.org/protocol/commands"  # XEP-0050
 RSM: Final = "http://jabber.org/protocol/rsm"  # XEP-0059
 OOB: Final = "jabber:x:oob"  # XEP-0066
 XHTML_IM: Final = "http://jabber.org/protocol/xhtml-im"  # XEP-0071
+TIME: Final = "urn:xmpp:time"  # XEP-0202
 LEGACY_DELAY: Final = "jabber:x:delay"  # XEP-0091
 DELAY: Final = "urn:xmpp:delay"  # XEP-0203
 CONFERENCE: Final = "jabber:x:conference"  # XEP-0249

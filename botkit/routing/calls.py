@@ -81,6 +81,8 @@ class Caller:
             room = self._room_of(words.next(), ctx)
             ctx, at = self._moved(loaded, ctx.event, room, ctx.sender_jid), words.at
         _demand(loaded, ctx)
+        if command.timed:
+            await ctx.services.zones.learn(ctx.asker)
         values = command.parse(line.text, ctx, at)
         await give(await self._call(loaded, ctx, yields, values), ctx)
 

@@ -12,12 +12,16 @@ from botkit.model.rooms import Affiliation, Occupant, Role
 from botkit.routing.binding import Getter, Values, source
 from botkit.routing.called import CommandCalled
 from botkit.routing.context import Context, Reply
-from botkit.routing.converters import Converter, Expected, choices_of, complaint, converter_for
+from botkit.routing.converters import Converter, converter_for
 from botkit.routing.handles import RoomHandle
-from botkit.routing.signature import Argument, Signature, event_types, is_context, plain, read
+from botkit.routing.options import Options
+from botkit.routing.parameters import make_parameters
+from botkit.routing.reading import expected, next_value, whole_value
+from botkit.routing.signature import Argument, event_types, is_context, plain, read
 from botkit.routing.specs import CommandSpec, Parameter, ParameterKind
 from botkit.routing.words import Line, UsageError, Word
 
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 Invoke = Callable[[Event, Context[Any], Values, Mapping[str, Any]], Awaitable[Reply]]
 
 
@@ -26,15 +30,23 @@ class Command:
     """A loaded command. ``wants_room``: it is about one room, so that in 1:1 its first word is that room's JID.
 
     ``events`` are the events that it can be called by; ``converters`` run with ``parameters``, one each.
+    ``placed`` are the parameters that are known by their place in the line, ``options`` those that have names.
     """
 
     spec: CommandSpec
     module: str
     parameters: tuple[Parameter, ...]
     converters: tuple[Converter, ...]
+    placed: tuple[tuple[Parameter, Converter], ...]
+    options: Options
     events: tuple[type[Event], ...]
     wants_room: bool
     call: Invoke
+
+    @property
+    def timed(self) -> bool:
+        """True if a parameter is a time by the asker's clock."""
+        return any(converter.timed for converter in self.converters)
 
     @property
     def name(self) -> str:
@@ -44,13 +56,14 @@ class Command:
     @property
     def usage(self) -> str:
         """``tempban [--quiet] <who> [span] [reason …]``: in the order in which they are typed, so flags first."""
-        flags_first = sorted(self.parameters, key=lambda p: p.kind is not ParameterKind.FLAG)
-        return " ".join((self.name, *(p.usage for p in flags_first)))
+        named = (ParameterKind.FLAG, ParameterKind.OPTION)
+        options_first = sorted(self.parameters, key=lambda p: p.kind not in named)
+        return " ".join((self.name, *(p.usage for p in options_first)))
 
     def value(self, parameter: Parameter, text: str, ctx: Context[Any]) -> Any:
         """What ``text``, as typed into one field, means for ``parameter``. Raises ``UsageError``."""
         convert = self.converters[self.parameters.index(parameter)]
-        return _converted(parameter, convert, Word.of(text, text, 0, len(text), quoted=True), ctx)
+        return whole_value(parameter, convert, Word.of(text, 0, len(text), quoted=True), ctx)
 
     def parse(self, text: str, ctx: Context[Any], at: int = 0) -> dict[str, Any]:
         """Values for the parameters from ``text[at:]``.
@@ -58,18 +71,35 @@ class Command:
         Raises ``UsageError``, and nothing else unless a module's own converter does.
         """
         line = Line(text, at)
-        values = _flags(line, self.parameters)
-        pairs = zip(self.parameters, self.converters, strict=True)
-        for parameter, convert in pairs:
-            if parameter.kind is ParameterKind.WORD:
-                values[parameter.name] = _one(parameter, convert, line, ctx)
-            elif parameter.kind is ParameterKind.REPEATED:
-                values[parameter.name] = _many(parameter, convert, line, ctx)
+        values: dict[str, Any] = {}
+        for parameter, convert in self.placed:
+            self.options.take(line, values, ctx)
+            if parameter.kind is ParameterKind.REPEATED:
+                values[parameter.name] = self._many(parameter, convert, line, values, ctx)
             elif parameter.kind is ParameterKind.REST:
-                values[parameter.name] = _rest(parameter, convert, line, ctx)
+                _rest(parameter, convert, line, values, ctx)
+            elif not line.done:
+                values[parameter.name] = next_value(parameter, convert, line, ctx)
+            elif parameter.required:
+                raise UsageError(_missing(parameter), len(text), len(text))
+        self.options.take(line, values, ctx)
         if (extra := line.next()) is not None:
             raise UsageError(f"{extra!s} is one word too many", extra.start, len(text))
+        for parameter in self.parameters:
+            if parameter.name not in values:
+                if parameter.required:
+                    raise UsageError(_missing(parameter), len(text), len(text))
+                values[parameter.name] = parameter.default
         return values
+
+    def _many(
+        self, parameter: Parameter, convert: Converter, line: Line, values: dict[str, Any], ctx: Context[Any]
+    ) -> tuple[Any, ...]:
+        found = []
+        while not line.done:
+            found.append(next_value(parameter, convert, line, ctx))
+            self.options.take(line, values, ctx)
+        return tuple(found)
 
     def check(self, values: Mapping[str, object]) -> dict[str, Any]:
         """Already typed values, as a form gives them: defaults filled in, limits checked. Raises ``UsageError``."""
@@ -77,15 +107,17 @@ class Command:
         for parameter in self.parameters:
             value = values.get(parameter.name)
             if value is None and parameter.required:
-                raise UsageError(f"{parameter.name} is missing")
+                raise UsageError(_missing(parameter))
             if value is None:
                 checked[parameter.name] = parameter.default
                 continue
-            each = value if parameter.kind is ParameterKind.REPEATED and isinstance(value, list | tuple) else (value,)
-            for one in each:
-                if (wanted := complaint(one, parameter.constraints)) is not None:
-                    raise UsageError(f"{parameter.name}: expected {wanted}")
-            checked[parameter.name] = tuple(each) if parameter.kind is ParameterKind.REPEATED else value
+            repeated = parameter.kind is ParameterKind.REPEATED
+            each = value if repeated and isinstance(value, list | tuple) else (value,)
+            try:
+                fit = tuple(parameter.check(one) if parameter.check is not None else one for one in each)
+            except ValueError as problem:
+                raise UsageError(f"{parameter.shown}: {expected(problem)}") from None
+            checked[parameter.name] = fit if repeated else fit[0]
         return checked
 
 
@@ -94,81 +126,45 @@ def load_command(spec: CommandSpec, module: str, own: Mapping[Any, Converter]) -
     signature = read(spec, "command")
     yields = spec.filter.yields if spec.filter is not None else ()
     getters: list[tuple[Argument, Getter | None]] = []
-    parameters: list[Parameter] = []
-    converters: list[Converter] = []
+    typed: list[tuple[Argument, Converter]] = []
     events: tuple[type[Event], ...] = (RoomMessage, PrivateMessage, DirectMessage, CommandCalled)
     wants_room = any(isinstance(right, Affiliation | Role) for right in spec.needs)
+    about: Argument | None = None
     for argument in signature.arguments:
         kind = argument.kind
         if named := event_types(kind):
             events = tuple(e for e in events if issubclass(e, named))
             if not events:
                 signature.cannot(argument, "a command is called by a RoomMessage, PrivateMessage or DirectMessage")
-        wants_room = wants_room or (kind in (RoomHandle, Occupant) and not argument.optional)
-        if is_context(kind) or event_types(kind) or kind is RoomHandle or any(plain(kind) is y for y in yields):
+        if kind is RoomHandle and about is None and argument.parameter.kind in _POSITIONAL:
+            about = argument  # the room that the command is about; any other is one that is named
+        wants_room = wants_room or ((argument is about or kind is Occupant) and not argument.optional)
+        if is_context(kind) or event_types(kind) or argument is about or any(plain(kind) is y for y in yields):
             getter = source(argument, events, yields, in_room=True)
             getters.append((argument, None if isinstance(getter, str) else getter))
             continue
+        getters.append((argument, None))
         converter = converter_for(kind, own)
         if converter is None:
             signature.cannot(argument, "no converter makes such a value of a word; see Router.converter")
-            continue
-        getters.append((argument, None))
-        parameters.append(_parameter(argument))
-        converters.append(converter)
-    _check_order(signature, parameters)
+        else:
+            typed.append((argument, converter))
+    pairs = make_parameters(signature, typed)
     if signature.mistakes:
         return None, signature.mistakes
+    named_kinds = (ParameterKind.FLAG, ParameterKind.OPTION)
     command = Command(
         spec=spec,
         module=module,
-        parameters=tuple(parameters),
-        converters=tuple(converters),
+        parameters=tuple(parameter for parameter, _ in pairs),
+        converters=tuple(converter for _, converter in pairs),
+        placed=tuple(pair for pair in pairs if pair[0].kind not in named_kinds),
+        options=Options(pairs),
         events=events,
         wants_room=wants_room,
         call=_caller(spec.handler, getters),
     )
     return command, []
-
-
-def _parameter(argument: Argument) -> Parameter:
-    empty = inspect.Parameter.empty
-    kind = ParameterKind.WORD
-    if argument.parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-        kind = ParameterKind.REPEATED
-    elif argument.parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-        kind = ParameterKind.FLAG if argument.kind is bool else ParameterKind.REST
-    default = argument.default if argument.default is not empty else None
-    if kind is ParameterKind.REPEATED:
-        default = ()
-    if kind is ParameterKind.FLAG:
-        default = bool(default)
-    return Parameter(
-        name=argument.name,
-        kind=kind,
-        type=argument.kind,
-        required=kind in (ParameterKind.WORD, ParameterKind.REST)
-        and argument.default is empty
-        and not argument.optional,
-        default=default,
-        choices=tuple(choices_of(argument.kind)),
-        constraints=tuple(extra for extra in argument.extras if not isinstance(extra, str)),
-        doc=next((extra for extra in argument.extras if isinstance(extra, str)), None),
-    )
-
-
-def _check_order(signature: Signature, parameters: list[Parameter]) -> None:
-    arguments = {a.name: a for a in signature.arguments}
-    kinds = [p.kind for p in parameters]
-    for index, parameter in enumerate(parameters):
-        argument = arguments[parameter.name]
-        before = parameters[:index]
-        if parameter.kind is ParameterKind.REST and ParameterKind.REPEATED in kinds:
-            signature.cannot(argument, "the repeated words before it leave nothing for the rest of the line")
-        elif parameter.kind is ParameterKind.REST and ParameterKind.REST in kinds[:index]:
-            signature.cannot(argument, "another parameter takes the rest of the line already")
-        elif parameter.required and any(p.kind is ParameterKind.WORD and not p.required for p in before):
-            signature.cannot(argument, "it is required, but stands after an optional one")
 
 
 def _caller(handler: Callable[..., Any], getters: list[tuple[Argument, Getter | None]]) -> Invoke:
@@ -192,56 +188,20 @@ def _caller(handler: Callable[..., Any], getters: list[tuple[Argument, Getter | 
 # --- one line -------------------------------------------------------------------------------------------------
 
 
-def _flags(line: Line, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
-    """Flags stand before everything else: behind it, ``--`` may be part of what somebody says."""
-    flags = {p.name.replace("_", "-"): p for p in parameters if p.kind is ParameterKind.FLAG}
-    values: dict[str, Any] = {p.name: p.default for p in flags.values()}
-    while flags and line.text.startswith("--", line.at):
-        word = line.next()
-        if word is None or word == "--":
-            break
-        flag = flags.get(word[2:])
-        if flag is None:
-            known = ", ".join(f"--{name}" for name in flags)
-            raise UsageError(f"{word!s} is unknown; there is {known}", word.start, word.end)
-        values[flag.name] = not flag.default
-    return values
-
-
-def _one(parameter: Parameter, convert: Converter, line: Line, ctx: Context[Any]) -> Any:
-    word = line.next()
-    if word is not None:
-        return _converted(parameter, convert, word, ctx)
-    if parameter.required:
-        raise UsageError(f"{parameter.name} is missing", len(line.text), len(line.text))
-    return parameter.default
-
-
-def _many(parameter: Parameter, convert: Converter, line: Line, ctx: Context[Any]) -> tuple[Any, ...]:
-    found = []
-    while (word := line.next()) is not None:
-        found.append(_converted(parameter, convert, word, ctx))
-    return tuple(found)
-
-
-def _rest(parameter: Parameter, convert: Converter, line: Line, ctx: Context[Any]) -> Any:
+def _rest(parameter: Parameter, convert: Converter, line: Line, values: dict[str, Any], ctx: Context[Any]) -> None:
+    if parameter.name in values:  # given as an option
+        return
     start = line.at
-    text = line.rest()
-    if text:
-        return _converted(parameter, convert, Word.of(text, line.text, start, start + len(text), quoted=True), ctx)
-    if parameter.required:
-        raise UsageError(f"{parameter.name} is missing", len(line.text), len(line.text))
-    return parameter.default
+    word = line.next() if parameter.type is not str and line.quoted else None
+    if word is None or not line.done:  # as it was typed, unless all of it is one word in quotes that means something
+        line.at = start
+        text = line.rest()
+        word = Word.of(text, start, start + len(text), quoted=True)
+    if word:
+        values[parameter.name] = whole_value(parameter, convert, word, ctx)
 
 
-def _converted(parameter: Parameter, convert: Converter, word: Word, ctx: Context[Any]) -> Any:
-    shown = f'{parameter.name} "{word if len(word) <= 40 else word[:39] + "…"}"'
-    try:
-        value = convert(word, ctx)
-    except Expected as problem:
-        raise UsageError(f"{shown}: expected {problem}", word.start, word.end) from None
-    except ValueError as problem:
-        raise UsageError(f"{shown}: {problem}", word.start, word.end) from None
-    if (wanted := complaint(value, parameter.constraints)) is not None:
-        raise UsageError(f"{shown}: expected {wanted}", word.start, word.end)
-    return value
+def _missing(parameter: Parameter) -> str:
+    if parameter.kind is ParameterKind.OPTION:
+        return f"--{parameter.shown}=… is missing"
+    return f"{parameter.shown} is missing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from typing_extensions import TypeVar
@@ -19,6 +19,7 @@ from botkit.ports import Claims, Clock, KeyValues, Link, MessageLog, Spawn
 from botkit.routing.called import CommandCalled
 from botkit.routing.handles import RoomHandle, check_same_person
 from botkit.routing.texts import sayable
+from botkit.routing.zones import Zones
 
 if TYPE_CHECKING:
     from botkit.routing.specs import CommandSpec
@@ -82,6 +83,7 @@ class Services:
     """What all contexts of one account share. ``history`` is None where no log is kept.
 
     ``admins`` are the bare JIDs that run this bot. ``claims`` None: a command that comes twice runs twice.
+    ``zones`` are people's time zones.
     """
 
     link: Link
@@ -92,6 +94,7 @@ class Services:
     claims: Claims | None = None
     admins: frozenset[Address] = field(default_factory=frozenset)
     loggers: dict[tuple[str, Address | None], Logger] = field(default_factory=dict)
+    zones: Zones = field(default_factory=Zones)
 
     def logger(self, module: str, room: Address | None) -> Logger:
         """A logger that names the module, and the room if there is one; kept, as binding one costs more than most
@@ -187,6 +190,20 @@ class Context(Generic[C]):
     def now(self) -> datetime:
         """The time as aware UTC."""
         return self.services.clock.now()
+
+    @property
+    def asker(self) -> Address | None:
+        """Where the asker's client is: the occupant's JID in a room, else the account's; None for the runtime."""
+        sender = getattr(self.event, "sender", None)
+        if isinstance(sender, Address):
+            return sender
+        return self.sender.address if self.sender is not None else None
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of whoever asks, where their client told it to a command with a time among its parameters
+        (XEP-0202); else the config's (``[commands] timezone``)."""
+        return self.services.zones.of(self.asker)
 
     def spawn(self, work: Awaitable[None], name: str) -> None:
         """Run something beside the handlers, under the app's care; it ends with the app at the latest."""

@@ -4,113 +4,89 @@ from __future__ import annotations
 
 import difflib
 import re
+import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from botkit.model.address import Address
+from botkit.model.forms import FieldKind
 from botkit.model.rooms import Affiliation, Occupant, Role
+from botkit.routing.constraints import Expected, Pattern, Range, from_text
 from botkit.routing.handles import RoomHandle
-from botkit.routing.words import Word
+from botkit.routing.inhabitants import address, occupant, room, take_occupant
+from botkit.routing.spans import NotATime, take_span
+from botkit.routing.times import take_clock, take_day, take_moment
+from botkit.routing.words import Line, Word
 
 if TYPE_CHECKING:
     from botkit.routing.context import Context
 
-Converter = Callable[[str, "Context[Any]"], Any]
+__all__ = ["Converter", "Convert", "Expected", "Pattern", "Range", "choices_of", "converter_for"]
+
+Convert = Callable[[str, "Context[Any]"], Any]
 """``convert(word, ctx)`` gives a value or raises ``Expected`` (or any ``ValueError`` with a text for the asker)."""
 
-
-class Expected(ValueError):
-    """A word that will not do. The text goes on after "expected": ``Expected("a number")``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """``Annotated[int, Range(1, 10)]``: both ends are allowed, None is open."""
-
-    low: float | None = None
-    high: float | None = None
-
-    def complaint(self, value: Any) -> str | None:
-        """What was expected instead of ``value``; None if it will do."""
-        if (self.low is None or value >= self.low) and (self.high is None or value <= self.high):
-            return None
-        if self.low is not None and self.high is not None:
-            return f"from {self.low} to {self.high}"
-        return f"at least {self.low}" if self.low is not None else f"at most {self.high}"
+Take = Callable[[Line, "Context[Any]"], Any]
+"""Reads as many words as it wants from where a line stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """``Annotated[str, Pattern(r"[a-z]+", "small letters")]``: the whole text must match."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converter:
+    """How a type is read from text, shown as text, and asked for in a form.
 
-    regex: str
-    shown: str | None = None
-
-    def complaint(self, value: Any) -> str | None:
-        """What was expected instead of ``value``; None if it will do."""
-        return None if re.fullmatch(self.regex, str(value)) else self.shown or f"a text like {self.regex}"
-
-
-_COMPARISONS: Mapping[str, tuple[Callable[[Any, Any], bool], str]] = {
-    "ge": (lambda value, bound: value >= bound, "at least"),
-    "gt": (lambda value, bound: value > bound, "more than"),
-    "le": (lambda value, bound: value <= bound, "at most"),
-    "lt": (lambda value, bound: value < bound, "less than"),
-    "min_length": (lambda value, bound: len(value) >= bound, "a length of at least"),
-    "max_length": (lambda value, bound: len(value) <= bound, "a length of at most"),
-}
-
-
-def complaint(value: Any, constraints: Iterable[Any]) -> str | None:
-    """What was expected instead of ``value`` by the first constraint that it breaks; None if by none.
-
-    Knows ``Range``, ``Pattern``, everything else with a ``complaint(value)``, and by their shape the
-    markers of annotated_types and pydantic (``ge``, ``gt``, ``le``, ``lt``, ``min_length``, ``max_length``).
+    ``convert`` reads one word, or what was typed into a field. ``take`` is for types whose values may be several
+    words without quotes; None: one word. ``show`` gives a text that ``convert`` reads. ``choices`` are the words that
+    there are to choose from now, for lists in forms; None: free input. ``field`` is the kind of a form's field, None
+    for a text or, with choices, a list. ``hint`` says what to type, where the author says nothing. ``timed``: it reads
+    ``ctx.zone``, which is learned before.
     """
-    for one in constraints:
-        own = getattr(one, "complaint", None)
-        if callable(own):
-            if (said := own(value)) is not None:
-                return str(said)
-            continue
-        # pydantic's FieldInfo keeps the markers in ``metadata``
-        for marker in (one, *getattr(one, "metadata", ())):
-            for name, (holds, words) in _COMPARISONS.items():
-                bound = getattr(marker, name, None)
-                if bound is not None and not holds(value, bound):
-                    return f"{words} {bound}"
-    return None
+
+    convert: Convert
+    take: Take | None = None
+    show: Callable[[Any], str] | None = None
+    choices: Callable[[Context[Any]], Iterable[str]] | None = None
+    field: FieldKind | None = None
+    datatype: str | None = None
+    hint: str | None = None
+    timed: bool = False
+
+    def __call__(self, word: str, ctx: Context[Any]) -> Any:
+        """The value of one word."""
+        return self.convert(word, ctx)
 
 
 # --- built in -------------------------------------------------------------------------------------------------
 
-_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "min": 60, "s": 1}
-_SPAN = re.compile(r"(?:\d{1,9}(?:w|d|h|min|m|s))+", re.IGNORECASE)
-_SPAN_PART = re.compile(r"(\d{1,9})(w|d|h|min|m|s)", re.IGNORECASE)
-_ISO = re.compile(
-    r"P(?=.)(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?=.)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})S)?)?", re.IGNORECASE
-)
 _TRUE = frozenset(("yes", "y", "true", "on", "1"))
 _FALSE = frozenset(("no", "n", "false", "off", "0"))
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:([_'’\u00a0\u2009\u202f])[0-9]{3})(?:\1[0-9]{3}){0,4}(?:\.[0-9]{1,18})?")
+"""Thousands set apart by signs that can mean nothing else; a comma or a dot might be a decimal sign."""
 
 
 def _text(word: str, _: Context[Any]) -> str:
     return str(word)
 
 
+def _digits(word: str) -> str:
+    plain = word.replace("\u2212", "-")
+    return re.sub(r"[_'’\u00a0\u2009\u202f]", "", plain) if _GROUPED.fullmatch(plain) else plain
+
+
 def _integer(word: str, _: Context[Any]) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", word):
+    plain = _digits(word)
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", plain):
         raise Expected("a whole number")
-    return int(word)
+    return int(plain)
 
 
 def _number(word: str, _: Context[Any]) -> float:
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}(?:[.,][0-9]{1,18})?", word):
+    plain = _digits(word)
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}(?:[.,][0-9]{1,18})?", plain):
         raise Expected("a number")
-    return float(word.replace(",", "."))
+    return float(plain.replace(",", "."))
 
 
 def _truth(word: str, _: Context[Any]) -> bool:
@@ -120,66 +96,79 @@ def _truth(word: str, _: Context[Any]) -> bool:
     return low in _TRUE
 
 
-def _span(word: str, _: Context[Any]) -> timedelta:
-    seconds = 0
-    if iso := _ISO.fullmatch(word):
-        amounts = (int(part or 0) for part in iso.groups())
-        seconds = sum(n * unit for n, unit in zip(amounts, (604_800, 86_400, 3_600, 60, 1), strict=True))
-    elif _SPAN.fullmatch(word):
-        seconds = sum(int(n) * _UNITS[unit.lower()] for n, unit in _SPAN_PART.findall(word))
-    else:
-        raise Expected("a length of time like 90s, 30m, 1h30m, 2d or PT1H")
+def _whole(take: Callable[[str, Context[Any]], tuple[Any, int]]) -> Convert:
+    """Of what takes the words that a text begins with: what takes all of it or complains."""
+
+    def convert(word: str, ctx: Context[Any]) -> Any:
+        value, end = _timed(take, word, ctx)
+        if (extra := word[end:].strip()) != "":
+            raise Expected(f"nothing behind it; there is {extra[:40]!r}")
+        return value
+
+    return convert
+
+
+def _ahead(take: Callable[[str, Context[Any]], tuple[Any, int]], convert: Convert) -> Take:
+    def several(line: Line, ctx: Context[Any]) -> Any:
+        if line.quoted:
+            return convert(line.next() or "", ctx)
+        value, end = _timed(take, line.text[line.at :], ctx)
+        line.skip_to(line.at + end)
+        return value
+
+    return several
+
+
+def _timed(take: Callable[[str, Context[Any]], tuple[Any, int]], text: str, ctx: Context[Any]) -> tuple[Any, int]:
     try:
-        return timedelta(seconds=seconds)
-    except OverflowError:
-        raise Expected("a shorter time") from None
+        return take(text, ctx)
+    except NotATime as problem:
+        raise Expected(str(problem)) from None
 
 
-def _address(word: str, _: Context[Any]) -> Address:
-    try:
-        return Address.parse(word.removeprefix("xmpp:"))
-    except ValueError:
-        raise Expected("a JID like name@example.org") from None
+def _several_words(take: Callable[[str, Context[Any]], tuple[Any, int]], **more: Any) -> Converter:
+    convert = _whole(take)
+    return Converter(convert=convert, take=_ahead(take, convert), **more)
 
 
-def _occupant(word: str, ctx: Context[Any]) -> Occupant:
-    """Somebody who is in the room now, by nick. Never a guess: what could mean two is refused."""
-    if ctx.room is None:
-        raise Expected("somebody in a room; this works in rooms alone")
-    stripped = word.removeprefix("@")
-    tries = (word, stripped, word.rstrip(":,"), stripped.rstrip(":,"))
-    found = next((o for nick in tries if nick and (o := ctx.room.find(nick)) is not None), None)
-    if isinstance(word, Word) and not word.quoted:
-        start = str(word) + word.following
-        longer = [o.nick for o in ctx.room.occupants() if " " in o.nick and start.removeprefix("@").startswith(o.nick)]
-        if longer and found is not None:
-            raise Expected(f'either "{found.nick}" or "{longer[0]}"; put the nick that you mean in quotes')
-        if longer:
-            raise Expected(f'a nick with spaces in quotes: "{longer[0]}"')
-    if found is None:
-        close = difflib.get_close_matches(stripped, [o.nick for o in ctx.room.occupants()], n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise Expected(f"somebody who is in the room now{hint}")
-    return found
-
-
-def _room(word: str, ctx: Context[Any]) -> RoomHandle:
-    address = _address(word, ctx)
-    info = ctx.link.room(address)
-    if info is None or info.me is None:
-        raise Expected("a room that I am in")
-    return RoomHandle(address, ctx.link)
-
+_SPANS = _several_words(
+    lambda text, ctx: take_span(text), show=lambda span: f"{span.total_seconds():.10g}s",
+    hint="a length of time like 30m, 1h30m or 2d",
+)  # fmt: skip
+_MOMENTS = _several_words(
+    lambda text, ctx: take_moment(text, 0, ctx.now(), ctx.zone), show=lambda at: at.isoformat(),
+    hint='a time like "tomorrow 9:00", "in 2h" or 2026-11-21T18:00', timed=True,
+)  # fmt: skip
+_DATES = _several_words(
+    lambda text, ctx: take_day(text, 0, ctx.now(), ctx.zone), show=lambda day: day.isoformat(),
+    hint="a day like tomorrow, friday or 2026-11-21", timed=True,
+)  # fmt: skip
+_CLOCKS = _several_words(
+    lambda text, ctx: take_clock(text), show=lambda clock: clock.isoformat(), hint="a time of day like 9:00 or 6pm"
+)  # fmt: skip
 
 BUILT_IN: Mapping[Any, Converter] = {
-    str: _text,
-    int: _integer,
-    float: _number,
-    bool: _truth,
-    timedelta: _span,
-    Address: _address,
-    Occupant: _occupant,
-    RoomHandle: _room,
+    str: Converter(convert=_text),
+    int: Converter(convert=_integer, datatype="xs:integer"),
+    float: Converter(convert=_number, datatype="xs:decimal"),
+    bool: Converter(convert=_truth, show=lambda value: "1" if value else "0", field=FieldKind.BOOLEAN),
+    timedelta: _SPANS,
+    datetime: _MOMENTS,
+    date: _DATES,
+    time: _CLOCKS,
+    Address: Converter(convert=address, field=FieldKind.JID_SINGLE),
+    Occupant: Converter(
+        convert=occupant,
+        take=take_occupant,
+        show=lambda value: value.nick,
+        choices=lambda ctx: (
+            sorted((o.nick for o in ctx.room.occupants() if not o.is_self), key=str.casefold)
+            if ctx.room is not None
+            else ()
+        ),
+        hint="a nick, exactly as it is shown in the room",
+    ),
+    RoomHandle: Converter(convert=room, show=lambda value: str(value.address), field=FieldKind.JID_SINGLE),
 }
 
 
@@ -202,16 +191,84 @@ def converter_for(kind: Any, own: Mapping[Any, Converter]) -> Converter | None:
         return None
     if found is not None:
         return found
-    words = choices_of(kind)
-    if not words:
-        return None
+    if words := choices_of(kind):
+        return _choosing(words)
+    if get_origin(kind) in (Union, types.UnionType):
+        return _either([converter_for(member, own) for member in get_args(kind)])
+    read = from_text(kind)
+    return Converter(convert=lambda word, _: read(str(word)), show=str) if read is not None else None
+
+
+def _choosing(words: dict[str, Any]) -> Converter:
     folded = {word.casefold(): value for word, value in words.items()}
+    shown = {id(value): word for word, value in words.items()}
 
     def choose(word: str, _: Context[Any]) -> Any:
         if word.casefold() not in folded:
-            close = difflib.get_close_matches(word.casefold(), folded, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise Expected(f"one of {', '.join(words)}{hint}")
+            raise Expected(f"one of {', '.join(words)}{did_you_mean(word, words)}")
         return folded[word.casefold()]
 
-    return choose
+    return Converter(convert=choose, show=lambda value: shown.get(id(value), str(value)))
+
+
+def _either(members: list[Converter | None]) -> Converter | None:
+    """The first of several types that will have the word."""
+    readers = [member for member in members if member is not None]
+    if len(readers) < len(members):
+        return None
+
+    def convert(word: str, ctx: Context[Any]) -> Any:
+        return _first([lambda one=one: one(word, ctx) for one in readers])  # type: ignore[misc]
+
+    def take(line: Line, ctx: Context[Any]) -> Any:
+        at = line.at
+
+        def reading(one: Converter) -> Any:
+            line.at = at
+            return read_next(one, line, ctx)
+
+        return _first([lambda one=one: reading(one) for one in readers])  # type: ignore[misc]
+
+    def show(value: Any) -> str:
+        texts = {text for one in readers if one.show is not None and (text := _tried(one.show, value)) is not None}
+        return texts.pop() if len(texts) == 1 else str(value)
+
+    return Converter(convert=convert, take=take, show=show, timed=any(one.timed for one in readers))
+
+
+def _tried(show: Callable[[Any], str], value: Any) -> str | None:
+    try:
+        return show(value)
+    except (AttributeError, TypeError, ValueError):  # of another member's type
+        return None
+
+
+def _first(attempts: Iterable[Callable[[], Any]]) -> Any:
+    said: list[str] = []
+    for attempt in attempts:
+        try:
+            return attempt()
+        except Expected as problem:
+            said.append(str(problem))
+        except ValueError as problem:
+            said.append(str(problem))
+    raise Expected(", or ".join(dict.fromkeys(said)))
+
+
+def read_next(convert: Converter, line: Line, ctx: Context[Any]) -> Any:
+    """The value of the next words of ``line``, which is not done. Raises what converters raise, and ``UsageError``."""
+    if convert.take is not None:
+        return convert.take(line, ctx)
+    word = line.next()
+    assert word is not None, "asked for only where the line goes on"
+    return convert(word, ctx)
+
+
+def did_you_mean(word: str, known: Iterable[str], sign: str = "") -> str:
+    """``; did you mean blue?``, or nothing where no word is close."""
+    names = {one.casefold(): one for one in known}
+    close = difflib.get_close_matches(word.casefold()[:40], names, n=1)
+    return f"; did you mean {sign}{names[close[0]]}?" if close else ""
+
+
+__all__ += ["Take", "Word", "did_you_mean", "read_next"]

@@ -39,6 +39,7 @@ from botkit.routing.middleware import handled
 from botkit.routing.plan import Loaded, LoadedAdhoc, LoadedSchedule, ModuleRuntime, Plan, label, make_plan
 from botkit.routing.syntax import CommandLine, CommandSyntax
 from botkit.routing.words import CommandError
+from botkit.routing.zones import Zones
 
 T = TypeVar("T")
 
@@ -60,7 +61,8 @@ class Dispatcher:
     ``timeout``: seconds for one handler where it does not say otherwise. ``limit``: events waiting
     for one room before ``on_pressure(True)`` asks for a pause. ``command_rate``: so many commands
     in so many seconds for each person, None for no limit. ``claims`` remembers which commands were run, so that none
-    is run again when it is sent again. ``on_failure`` is called for each handler
+    is run again when it is sent again. ``zones`` knows whose clock a time in a command means; None: UTC.
+    ``on_failure`` is called for each handler
     that raised or took too long.
     """
 
@@ -80,12 +82,13 @@ class Dispatcher:
         limit: int = 1000,
         idle: float = 30.0,
         command_rate: tuple[int, float] | None = (8, 20.0),
+        zones: Zones | None = None,
         on_pressure: Callable[[bool], None] | None = None,
         on_failure: Callable[[Failure], None] | None = None,
     ) -> None:
         self.services = Services(
             link=link, clock=clock, log=log, spawn=spawn, history=history, claims=claims,
-            admins=frozenset(a.bare for a in admins),
+            admins=frozenset(a.bare for a in admins), zones=zones or Zones(),
         )  # fmt: skip
         self._syntax = syntax or CommandSyntax()
         self._timeout = timeout

@@ -275,9 +275,12 @@ class Router:
         self.middlewares.append(ring)
         return ring
 
-    def converter(self, kind: type[T], convert: Callable[[str, Any], T]) -> None:
-        """Let commands take parameters of type ``kind``: ``convert(word, ctx)`` or raises ``Expected``."""
-        self.converters[kind] = convert
+    def converter(self, kind: type[T], convert: Callable[[str, Any], T] | Converter) -> None:
+        """Let commands take parameters of type ``kind``: ``convert(word, ctx)`` or raises ``Expected``.
+
+        A ``Converter`` says besides how a form asks for it.
+        """
+        self.converters[kind] = convert if isinstance(convert, Converter) else Converter(convert=convert)
 
 
 def _all(filters: tuple[Filter, ...]) -> Filter | None:

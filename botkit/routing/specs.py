@@ -110,8 +110,19 @@ class ParameterKind(Enum):
 
     WORD = "word"
     REPEATED = "repeated"  # ``*args``: every remaining word
-    REST = "rest"  # keyword-only ``str``: the rest of the line as it was typed
-    FLAG = "flag"  # keyword-only ``bool``: ``--name``
+    REST = "rest"  # the last keyword-only one that is no flag: the rest of the line as it was typed, or ``--name=…``
+    OPTION = "option"  # keyword-only ones before it, and what ``Option`` marks: ``--name=…``
+    FLAG = "flag"  # keyword-only ``bool``: ``--name``, ``--no-name``
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """``Annotated[str, Option("r")]``: given by name, ``--reason=…`` or ``-r …``; never the rest of the line.
+
+    ``short`` is one letter. Flags have their first letter where no other flag before it has the same.
+    """
+
+    short: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +132,9 @@ class Parameter:
     ``type`` is the annotation without ``Annotated`` and ``| None``; ``constraints`` are what
     ``Annotated`` carried (``Range``, ``Pattern``, annotated_types'). ``choices`` are the words
     that a ``Literal``, an enum, an affiliation or a role allows, () for free input. ``label``
-    is what usage shows for it. ``doc`` is a ``str`` in the ``Annotated``, or None.
+    is what usage shows for it. ``doc`` is a ``str`` in the ``Annotated``, or None. ``short`` is the letter of
+    an option or flag, None where it has none. ``check`` applies the constraints: gives the value, perhaps made
+    fit, or raises ``ValueError``; None where there are none.
     """
 
     name: str
@@ -132,13 +145,23 @@ class Parameter:
     choices: tuple[str, ...] = ()
     constraints: tuple[Any, ...] = field(default=())
     doc: str | None = None
+    short: str | None = None
+    check: Callable[[Any], Any] | None = None
+
+    @property
+    def shown(self) -> str:
+        """The name as people type it: with hyphens."""
+        return self.name.replace("_", "-")
 
     @property
     def usage(self) -> str:
-        """``<who>``, ``[span]``, ``[reason …]``, ``[--quiet]``."""
-        shown = "|".join(self.choices) if 0 < len(self.choices) <= 6 else self.name.replace("_", "-")
+        """``<who>``, ``[span]``, ``[reason …]``, ``[--quiet]``, ``[--to=TO]``."""
+        shown = "|".join(self.choices) if 0 < len(self.choices) <= 6 else self.shown
         if self.kind is ParameterKind.FLAG:
-            return f"[--{self.name.replace('_', '-')}]"
+            return f"[--no-{self.shown}]" if self.default else f"[--{self.shown}]"
+        if self.kind is ParameterKind.OPTION:
+            value = shown if self.choices else shown.upper()
+            return f"--{self.shown}={value}" if self.required else f"[--{self.shown}={value}]"
         if self.kind is not ParameterKind.WORD:
             shown += " …"
         return f"<{shown}>" if self.required else f"[{shown}]"

@@ -1,7 +1,8 @@
 """A command line taken apart into words, one at a time. Quoting is a shell's, without its traps.
 
-A quote counts only at the start of a word (so ``don't`` is a word) and ends at its partner, which
-must be followed by a space or the end. “Curly” quotes, as phones type them, work like straight ones.
+A quote counts only at the start of a word (so ``don't`` is a word) and ends at its partner, which must be followed by
+a space, a comma and a space, or the end. “Curly” quotes, as phones type them, work like straight ones, and so do those
+of other languages: „so“, «ainsi», »so«, ”så”.
 A backslash is special only inside quotes, and there only before the quote or another backslash.
 """
 
@@ -9,7 +10,14 @@ from __future__ import annotations
 
 from botkit.errors import BotkitError
 
-_PARTNER = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»"}
+_PARTNERS = {
+    '"': '"', "'": "'", "“": "”", "”": "”", "„": "“”", "‟": "”", "‘": "’", "‚": "‘’",
+    "«": "»", "»": "«»", "‹": "›", "›": "‹›", "「": "」", "『": "』",
+}  # fmt: skip
+"""What ends a quotation that begins with the key: in one language or another."""
+
+_UNSURE = "'‘”»›‚"
+"""Where such a quote is never closed it was none: an apostrophe ('tis no quotation), the end of another, an arrow."""
 
 
 class CommandError(BotkitError):
@@ -31,24 +39,24 @@ class Word(str):
     start: int
     end: int
     quoted: bool
-    following: str
 
     @staticmethod
-    def of(text: str, line: str, start: int, end: int, *, quoted: bool) -> Word:
-        """A word made of ``line[start:end]``."""
+    def of(text: str, start: int, end: int, *, quoted: bool) -> Word:
+        """A word that stood at ``line[start:end]``."""
         word = Word(text)
-        word.start, word.end, word.quoted, word.following = start, end, quoted, line[end:]
+        word.start, word.end, word.quoted = start, end, quoted
         return word
 
 
 class Line:
-    """A cursor over one command line."""
+    """A cursor over one command line. ``plain``: ``--`` was typed, and no word is an option from there on."""
 
-    __slots__ = ("at", "text")
+    __slots__ = ("at", "plain", "text")
 
     def __init__(self, text: str, at: int = 0) -> None:
         self.text = text
         self.at = at
+        self.plain = False
         self._skip()
 
     @property
@@ -61,11 +69,30 @@ class Line:
         if self.done:
             return None
         start = self.at
-        partner = _PARTNER.get(self.text[start])
+        partner = _PARTNERS.get(self.text[start])
         word = self._quoted(start, partner) if partner is not None else self._plain(start)
         self.at = word.end
         self._skip()
         return word
+
+    @property
+    def quoted(self) -> bool:
+        """True if the next word is in quotes."""
+        if self.done or self.text[self.at] not in _PARTNERS:
+            return False
+        before = self.at
+        try:
+            word = self.next()
+        except UsageError:
+            return True  # and taking it says what is wrong
+        finally:
+            self.at = before
+        return word is not None and word.quoted
+
+    def skip_to(self, at: int) -> None:
+        """Go on at ``at``, or behind the space that is there."""
+        self.at = at
+        self._skip()
 
     def rest(self) -> str:
         """All that is left, as it was typed, without space at its ends; the cursor is at the end then."""
@@ -77,24 +104,48 @@ class Line:
         end = start
         while end < len(self.text) and not self.text[end].isspace():
             end += 1
-        return Word.of(self.text[start:end], self.text, start, end, quoted=False)
+        return Word.of(self.text[start:end], start, end, quoted=False)
 
-    def _quoted(self, start: int, partner: str) -> Word:
+    def _quoted(self, start: int, partners: str) -> Word:
         line, taken, at = self.text, [], start + 1
         while at < len(line):
             char = line[at]
-            if char == "\\" and line[at + 1 : at + 2] in (partner, "\\") and at + 1 < len(line):
+            if char == "\\" and at + 1 < len(line) and line[at + 1] in partners + "\\":
                 taken.append(line[at + 1])
                 at += 2
-            elif char == partner and (at + 1 == len(line) or line[at + 1].isspace()):
-                return Word.of("".join(taken), line, start, at + 1, quoted=True)
+            elif char in partners and (end := self._end_behind(at + 1)) is not None:
+                return Word.of("".join(taken), start, end, quoted=True)
             else:
                 taken.append(char)
                 at += 1
-        if line[start] == "'":  # 'tis no quotation
+        if line[start] in _UNSURE:
             return self._plain(start)
-        raise UsageError(f"the quote {line[start]} is never closed by {partner}", start, len(line))
+        raise UsageError(f"the quote {line[start]} is never closed by {partners[0]}", start, len(line))
+
+    def _end_behind(self, at: int) -> int | None:
+        """Where a quoted word ends whose closing quote stands before ``at``; None if it does not close there.
+
+        A comma or colon may follow: ``"Ann Lee", hello``. It is no part of the word.
+        """
+        line = self.text
+        if line[at : at + 1] in (",", ":"):
+            at += 1
+        return at if at == len(line) or line[at].isspace() else None
 
     def _skip(self) -> None:
         while self.at < len(self.text) and self.text[self.at].isspace():
             self.at += 1
+
+
+def quote(text: str, *, always: bool = False) -> str:
+    """``text`` so that it is read back as one word, and as no option: as it is where it can be, else in quotes."""
+    if (
+        text
+        and not always
+        and text[0] not in _PARTNERS
+        and text[0] not in "-—–"
+        and not any(char.isspace() for char in text)
+    ):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

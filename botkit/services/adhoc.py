@@ -166,7 +166,7 @@ class AdhocService:
         requester, submitted = session.requester, request.form if action else None
         rooms = self._commands.rooms_for(command, requester) if command.wants_room else ()
         if session.form is None:
-            form = command_form(command, rooms, self._nicks(rooms))
+            form = command_form(command, rooms, self._settled(command, requester, rooms))
             if form.fields:
                 return self._shown(session, form)
         elif submitted is None:
@@ -176,6 +176,8 @@ class AdhocService:
         if command.wants_room and room is None:
             return self._again(session, submitted, ["Room: choose one of the list"])
         ctx = self._commands.context(command, requester, room)
+        if command.timed:
+            await ctx.services.zones.learn(ctx.asker)
         values, faults = read_form(command, submitted, ctx)
         if faults:
             return self._again(session, submitted, faults)
@@ -259,11 +261,11 @@ class AdhocService:
         self._sessions.end(session)
         return CommandAnswer(node=session.node, session=session.id, status="completed", form=form, notes=notes)
 
-    def _nicks(self, rooms: Sequence[Address]) -> list[str] | None:
-        """Who could be meant, where the room is settled; ourselves left out."""
-        if len(rooms) != 1:
+    def _settled(self, command: Command, requester: Address, rooms: Sequence[Address]) -> Context[Any] | None:
+        """The context of a call whose room is settled, or that needs none."""
+        if command.wants_room and len(rooms) != 1:
             return None
-        return sorted((o.nick for o in self._link.occupants(rooms[0]) if not o.is_self), key=str.casefold)
+        return self._commands.context(command, requester, rooms[0] if command.wants_room else None)
 
 
 def _meant(session: Session, action: str) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from enum import Enum
 from typing import Any
 
 from botkit.model.address import Address
 from botkit.model.forms import Field, FieldKind, Form, Option
-from botkit.model.rooms import Affiliation, Occupant, Role
 from botkit.routing.commands import Command
+from botkit.routing.constraints import bounds
 from botkit.routing.context import Context
-from botkit.routing.converters import Expected, complaint
+from botkit.routing.converters import Converter
+from botkit.routing.reading import expected
 from botkit.routing.specs import Parameter, ParameterKind
 
 MOST_OPTIONS = 200
@@ -25,10 +24,10 @@ def room_var(command: Command) -> str:
     return "_room" if any(p.name == "room" for p in command.parameters) else "room"
 
 
-def command_form(command: Command, rooms: Sequence[Address], nicks: Sequence[str] | None) -> Form:
+def command_form(command: Command, rooms: Sequence[Address], ctx: Context[Any] | None) -> Form:
     """What to fill in for ``command``. With several ``rooms`` its first field chooses one.
 
-    ``nicks``: who is in the one room that it is about, None where that is not settled yet.
+    ``ctx`` is the context of the call, None where it is not settled yet which room it is about.
     """
     fields: list[Field] = []
     if len(rooms) > 1:
@@ -36,7 +35,8 @@ def command_form(command: Command, rooms: Sequence[Address], nicks: Sequence[str
         fields.append(
             Field(var=room_var(command), kind=FieldKind.LIST_SINGLE, label="Room", required=True, options=options)
         )
-    fields += [_field(parameter, nicks) for parameter in command.parameters]
+    pairs = zip(command.parameters, command.converters, strict=True)
+    fields += [_field(parameter, convert, ctx) for parameter, convert in pairs]
     instructions = tuple(line for line in (command.spec.summary,) if line)
     return Form(kind="form", title=command.name, instructions=instructions, fields=tuple(fields))
 
@@ -69,32 +69,15 @@ def read_form(command: Command, form: Form, ctx: Context[Any]) -> tuple[dict[str
         for text in texts:
             try:
                 value = convert(text.strip(), ctx)
-            except Expected as problem:
-                faults.append(f"{_label(parameter)}: {text[:40]!r}; expected {problem}")
-                continue
+                if parameter.check is not None:
+                    parameter.check(value)  # what it makes of it is made once more when the command is called
             except ValueError as problem:
-                faults.append(f"{_label(parameter)}: {text[:40]!r}: {problem}")
-                continue
-            if (wanted := complaint(value, parameter.constraints)) is not None:
-                faults.append(f"{_label(parameter)}: {text[:40]!r}; expected {wanted}")
-            found.append(value)
+                faults.append(f"{_label(parameter)}: {text[:40]!r}; {expected(problem)}")
+            else:
+                found.append(value)
         if found:
             values[parameter.name] = tuple(found) if parameter.kind is ParameterKind.REPEATED else found[0]
     return values, faults
-
-
-def shown(value: object) -> str:
-    """A typed value as text that the same converter reads."""
-    match value:
-        case bool():
-            return "1" if value else "0"
-        case Affiliation() | Role():
-            return value.word
-        case Enum():
-            return value.name.lower().replace("_", "-")
-        case timedelta():
-            return f"{int(value.total_seconds())}s"
-    return str(value)
 
 
 def result_form(text: str) -> Form:
@@ -103,49 +86,43 @@ def result_form(text: str) -> Form:
     return Form(kind="result", fields=(Field(var="result", kind=FieldKind.TEXT_MULTI, values=lines),))
 
 
-def _field(parameter: Parameter, nicks: Sequence[str] | None) -> Field:
+def _field(parameter: Parameter, convert: Converter, ctx: Context[Any] | None) -> Field:
     repeated = parameter.kind is ParameterKind.REPEATED
-    kind, datatype, desc = FieldKind.TEXT_SINGLE, None, parameter.doc
-    options: tuple[Option, ...] = ()
-    if parameter.choices:
-        kind = FieldKind.LIST_MULTI if repeated else FieldKind.LIST_SINGLE
-        options = tuple(Option(value=word) for word in parameter.choices)
-    elif parameter.type is bool:
-        kind = FieldKind.BOOLEAN
-    elif parameter.type is Address:
-        kind = FieldKind.JID_MULTI if repeated else FieldKind.JID_SINGLE
-    elif parameter.type is Occupant and nicks is not None and 0 < len(nicks) <= MOST_OPTIONS and not repeated:
-        kind = FieldKind.LIST_SINGLE
-        options = tuple(Option(value=nick) for nick in nicks)
-    elif repeated:
-        kind = FieldKind.TEXT_MULTI
-    elif parameter.type in (int, float):
-        datatype = "xs:integer" if parameter.type is int else "xs:decimal"
-    if parameter.type is timedelta:
-        desc = desc or "a length of time like 30m, 1h30m or 2d"
-    elif parameter.type is Occupant:
-        desc = desc or "a nick, exactly as it is shown in the room"
-    low, high = _range(parameter) if datatype else (None, None)
-    default = () if parameter.default in (None, ()) else (shown(parameter.default),)
+    words = parameter.choices
+    if not words and convert.choices is not None and ctx is not None and not repeated:
+        now = tuple(convert.choices(ctx))
+        words = now if len(now) <= MOST_OPTIONS else ()
+    default = () if parameter.default in (None, ()) else (_shown(convert, parameter.default),)
+    datatype = None if repeated or words else convert.datatype
+    low, high = bounds(parameter.constraints) if datatype else (None, None)
     return Field(
-        var=parameter.name, kind=kind, label=_label(parameter), desc=desc, required=parameter.required, values=default,
-        options=options, datatype=datatype, minimum=low, maximum=high,
-    )  # fmt: skip
+        var=parameter.name,
+        kind=_field_kind(convert, repeated, bool(words)),
+        label=_label(parameter),
+        desc=parameter.doc or convert.hint,
+        required=parameter.required,
+        values=default,
+        options=tuple(Option(value=word) for word in words),
+        datatype=datatype,
+        minimum=None if low is None else str(low),  # XEP-0122 §3.2.2: inclusive; exclusive ones are checked on return
+        maximum=None if high is None else str(high),
+    )
+
+
+def _field_kind(convert: Converter, repeated: bool, choices: bool) -> FieldKind:
+    if choices:
+        return FieldKind.LIST_MULTI if repeated else FieldKind.LIST_SINGLE
+    if not repeated:
+        return convert.field or FieldKind.TEXT_SINGLE
+    return FieldKind.JID_MULTI if convert.field is FieldKind.JID_SINGLE else FieldKind.TEXT_MULTI
+
+
+def _shown(convert: Converter, value: Any) -> str:
+    return convert.show(value) if convert.show is not None else str(value)
 
 
 def _label(parameter: Parameter) -> str:
     return parameter.name.replace("_", " ").capitalize()
-
-
-def _range(parameter: Parameter) -> tuple[str | None, str | None]:
-    """Both ends as XEP-0122 §3.2.2 has them (inclusive); exclusive ones are checked on return alone."""
-    low: object = None
-    high: object = None
-    for constraint in parameter.constraints:
-        for marker in (constraint, *getattr(constraint, "metadata", ())):
-            low = next((v for n in ("low", "ge") if (v := getattr(marker, n, None)) is not None), low)
-            high = next((v for n in ("high", "le") if (v := getattr(marker, n, None)) is not None), high)
-    return (None if low is None else str(low)), (None if high is None else str(high))
 
 
 def chosen(form: Form, var: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import assert_never
 from xml.etree.ElementTree import Element
 
@@ -34,7 +35,7 @@ from botkit.model.events import (
 from botkit.model.messages import MessageId
 from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings
 from botkit.ports import AdhocOffer, Clock, Spawn
-from botkit.protocol import encode, moderation, muc
+from botkit.protocol import encode, entity_time, moderation, muc
 from botkit.protocol.decode import decode_stanza
 from botkit.session.adhoc import serve_commands
 from botkit.session.archive import ArchiveReader
@@ -136,6 +137,13 @@ class XmppLink:
         """See ``ports.Link``."""
         answer = await self.connection.request(muc.affiliation_query(affiliation), to=room, kind="get")
         return muc.parse_affiliation_list(answer)
+
+    async def utc_offset(self, who: Address) -> timedelta | None:
+        """How far the clock of a client (a full JID) is ahead of UTC (XEP-0202); None where it does not say.
+
+        Raises ``StanzaError`` where it knows no such thing, ``RequestTimeout``, ``LinkClosed``.
+        """
+        return entity_time.parse_offset(await self.connection.request(entity_time.query(), to=who, kind="get"))
 
     async def page(self, query: ArchiveQuery) -> Page:
         """See ``ports.Link``."""

@@ -14,7 +14,7 @@ from botkit.model.events import MessageRetracted, ReactionsChanged, RoomMessage,
 from botkit.model.forms import CommandAnswer, Form
 from botkit.model.messages import ArchiveId, MessageId, Reply
 from botkit.model.rooms import Affiliation, Role
-from botkit.protocol import adhoc, disco, encode, forms, mam, moderation, muc, stanza_errors
+from botkit.protocol import adhoc, disco, encode, entity_time, forms, mam, moderation, muc, stanza_errors
 from botkit.protocol.decode import decode_stanza
 from botkit.protocol.text import clean
 from botkit.services import adhoc_forms
@@ -71,6 +71,7 @@ def run_payloads(data: bytes) -> None:
             disco.parse_items(element)
             muc.parse_affiliation_list(element)
             muc.parse_config(element)
+            entity_time.parse_offset(element)
             again = stanza_errors.parse_error(element)
             stanza_errors.build_error(again)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
+from pydantic import Field
 
 from botkit.errors import ConfigError
 from botkit.model.events import OccupantJoined, PrivateMessage, RoomMessage, Tick
@@ -16,7 +17,7 @@ from botkit.routing.filters import Links, has_link, matches
 from botkit.routing.handles import RoomHandle
 from botkit.routing.plan import check
 from botkit.routing.router import Router
-from botkit.routing.specs import Parameter
+from botkit.routing.specs import Option, Parameter
 
 if TYPE_CHECKING:
     from decimal import Decimal as OnlyForTypes
@@ -79,18 +80,20 @@ def test_all_mistakes_are_told_at_once_in_order_included_routers_too() -> None:
     assert [re.search(r"`(\w+)`", m)[1] for m in check(outer)] == ["bytes_", "untyped", "links"]  # type: ignore[index]
 
 
-async def required_after_optional(a: int = 1, *, b: bool = False, c: str) -> None: ...
-async def two_rests(*, a: str, b: str) -> None: ...
-async def rest_after_all(*a: int, b: str) -> None: ...
+async def positional_option(a: Annotated[int, Option("a")]) -> None: ...
+async def long_letter(*, a: Annotated[int, Option("rr")]) -> None: ...
+async def same_letter(*, a: Annotated[int, Option("r")], b: Annotated[bool, Option("r")] = False) -> None: ...
+async def odd_constraint(a: Annotated[int, Field(pattern="(")]) -> None: ...
 async def optional_then_required(a: int | None, b: int) -> None: ...
 
 
 @pytest.mark.parametrize(
     ("handler", "mistake"),
     [
-        (required_after_optional, "`c: str` can't be bound: it is required, but stands after an optional one"),
-        (two_rests, "`b: str` can't be bound: another parameter takes the rest of the line"),
-        (rest_after_all, "`b: str` can't be bound: the repeated words before it leave nothing"),
+        (positional_option, "an Option is keyword-only"),
+        (long_letter, "'rr' is no letter"),
+        (same_letter, "-r is another option already"),
+        (odd_constraint, "can't be bound: pydantic cannot check it"),
         (optional_then_required, "`b: int` can't be bound: it is required"),
     ],
 )

@@ -116,12 +116,17 @@ async def test_a_nick_that_could_mean_two_people_is_refused() -> None:
         assert room.said[1] == "bob for 1:00:00: the builder"
 
 
-async def test_a_nick_with_spaces_asks_for_quotes() -> None:
+async def test_a_nick_with_spaces_needs_no_quotes_where_it_can_mean_nobody_else() -> None:
     async with RoomTester(banner()) as room:
         alice = room.join("alice")
         room.join("bob the builder")
-        await alice.says("!tempban bob the builder")
-        assert 'in quotes: "bob the builder"' in room.said[0]
+        for typed in ("bob the builder", "bob the builder: 2h", "@bob the builder, 2h", '@"bob the builder", 2h'):
+            await alice.says(f"!tempban {typed}")
+        await alice.says("!tempban bob the builders")
+        assert [said.partition(":")[0] for said in room.said[:4]] == [
+            "bob the builder for 1", "bob the builder for 2", "bob the builder for 2", "bob the builder for 2"
+        ]  # fmt: skip
+        assert 'who "bob": expected somebody who is in the room now' in room.said[4]
 
 
 async def test_every_built_in_type_is_converted() -> None:
@@ -181,7 +186,7 @@ async def test_flags_stand_before_the_words() -> None:
         await alice.says("!say -- --very-loud")
         await alice.says("!say --loud hello")
         assert room.said[:3] == ["HELLO -- THERE", "hello --very-loud", "--very-loud"]
-        assert "--loud is unknown; there is --very-loud" in room.said[3]
+        assert "--loud is unknown; did you mean --very-loud?" in room.said[3]
 
 
 async def test_one_word_too_many_is_refused() -> None:
