@@ -6,7 +6,6 @@ A stanza's way: link (decoded) → history (seen before?) → dispatcher (its ro
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -27,7 +26,9 @@ from botkit.model.events import (
     StreamEstablished,
     StreamLost,
 )
-from botkit.model.rooms import RoomSettings, RoomState
+from botkit.model.measures import Measure
+from botkit.model.rooms import RoomInfo, RoomSettings, RoomState
+from botkit.model.status import AccountStatus, Me, ModuleStatus, RoomStatus
 from botkit.ports import Clock
 from botkit.routing.context import ModuleStorage
 from botkit.routing.dispatch import Dispatcher
@@ -60,6 +61,7 @@ class App:
         self._progress = progress
         self._log = structlog.get_logger("botkit").bind(account=str(self.config.account.jid))
         self._stopping = asyncio.Event()
+        self._at_once = asyncio.Event()
         self._connected = False
         self._started = False
         self._going_down = False
@@ -68,12 +70,43 @@ class App:
         self._fatal: BotkitError | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # spawned, and not done yet
 
-    def stop(self) -> None:
-        """Begin the way down; safe to call more than once, from a signal handler too."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Begin the way down; safe to call more than once. ``at_once``: wait for nobody any more."""
         self._stopping.set()
+        if at_once:
+            self._at_once.set()
+
+    def status(self) -> AccountStatus:
+        """How the account is now."""
+        config = self.config
+        built = hasattr(self, "link")
+        return AccountStatus(
+            account=config.account.jid,
+            address=self.link.address if built and self._connected else None,
+            connected=self._connected,
+            config=str(self._loaded.path),
+            rooms=tuple(map(_room_status, self.link.rooms())) if built else (),
+            modules=tuple(
+                ModuleStatus(name=one.name, use=config.modules[one.name].use) for one in self._loaded.modules
+            ),
+            paused_reading=tuple(sorted(self._pressing)),
+        )
+
+    def measures(self) -> Sequence[Measure]:
+        """The figures of the account."""
+        return ()
+
+    async def retry(self, room: Address | None = None) -> Sequence[Address]:
+        """Try at once to enter ``room`` (None: every room) if it refused us or waits. Returns the rooms tried."""
+        out = (RoomState.REFUSED, RoomState.WAITING)
+        wanted = [info.address for info in self.link.rooms() if info.state in out and room in (None, info.address)]
+        for settings in await asyncio.to_thread(self.config.room_settings) if wanted else ():
+            if settings.address in wanted:
+                await self.link.join(settings)
+        return wanted
 
     async def run(self) -> None:
-        """Run until ``stop`` or a signal. Raises what retrying cannot cure: ``LoginRefused``, ``StoreError`` …"""
+        """Run until ``stop``. Raises what retrying cannot cure: ``LoginRefused``, ``StoreError`` …"""
         rooms = await asyncio.to_thread(self.config.room_settings)  # may ask commands for passwords
         async with SqliteStorage.open(self.config.storage.path, self.config.account.jid) as storage:
             self._build(storage)
@@ -125,14 +158,11 @@ class App:
             self._group.create_task(self.scheduler.run(), name="schedule"),
             self._group.create_task(self._beat(), name="health"),
         ]
-        signals = self._catch_signals()
         try:
             for room in rooms:
                 await self.link.join(room)
             await self._stopping.wait()  # no deadline: a bot runs until it is told to stop
         finally:
-            for number in signals:
-                asyncio.get_running_loop().remove_signal_handler(number)
             await self._go_down(connection, background)
 
     async def _stay_connected(self) -> None:
@@ -141,14 +171,6 @@ class App:
         except BotkitError as problem:  # what the connection could not cure ends the program; ``run`` raises it
             self._fatal = problem
         self.stop()
-
-    def _catch_signals(self) -> list[signal.Signals]:
-        caught = []
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread (tests)
-                asyncio.get_running_loop().add_signal_handler(number, self.stop)
-                caught.append(number)
-        return caught
 
     # --- events -----------------------------------------------------------------------------------------------
 
@@ -302,6 +324,19 @@ class App:
 
 
 _CALM = frozenset({RoomState.ASKING, RoomState.JOINING, RoomState.JOINED, RoomState.LEFT})
+
+
+def _room_status(info: RoomInfo) -> RoomStatus:
+    me = info.me
+    return RoomStatus(
+        room=info.address,
+        state=info.state,
+        reason=info.reason,
+        since=info.since,
+        next_try=info.next_try,
+        me=Me(nick=me.nick, affiliation=me.affiliation, role=me.role) if me is not None else None,
+        occupants=info.occupants,
+    )
 
 
 def connection_settings(loaded: LoadedConfig) -> ConnectionSettings:

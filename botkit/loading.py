@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
@@ -23,8 +23,12 @@ Told = tuple[str, tuple[str | int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """A config with its modules, in the order of the file. ``warnings``: what works, but should be known."""
+    """The config at ``path`` with its modules, in the order of the file.
 
+    ``warnings``: what works, but should be known.
+    """
+
+    path: FilePath
     config: Config
     modules: tuple[LoadedModule, ...]
     warnings: tuple[str, ...]
@@ -47,7 +51,48 @@ def load(path: str | FilePath) -> LoadedConfig:
                     loaded.append(one)
 
     config = load_config(path, check=load_modules)
-    return LoadedConfig(config, tuple(loaded), _warnings(config))
+    return LoadedConfig(FilePath(path), config, tuple(loaded), _warnings(config))
+
+
+def load_all(paths: Sequence[str | FilePath]) -> tuple[LoadedConfig, ...]:
+    """``load`` for each, to run in one process. Raises ``ConfigError`` with the mistakes of all."""
+    loaded: list[LoadedConfig] = []
+    mistakes: list[str] = []
+    for path in paths:
+        try:
+            loaded.append(load(path))
+        except ConfigError as problem:
+            mistakes += problem.mistakes
+    if mistakes:
+        raise ConfigError(mistakes)
+    check_together(loaded)
+    return tuple(loaded)
+
+
+def check_together(configs: Sequence[LoadedConfig]) -> None:
+    """Raises ``ConfigError`` where two of ``configs`` cannot run in one process, naming both files."""
+    mistakes: list[str] = []
+    for position, one in enumerate(configs):
+        for other in configs[:position]:
+            mistakes += [f"{other.path} and {one.path} {fault}" for fault in _clashes(other.config, one.config)]
+    if mistakes:
+        raise ConfigError(mistakes)
+
+
+def _clashes(one: Config, other: Config) -> Iterator[str]:
+    same_account = one.account.jid == other.account.jid
+    if same_account and one.account.resource == other.account.resource:
+        resource = f" with the resource {one.account.resource}" if one.account.resource else ""
+        yield f"have the same account {one.account.jid}{resource}: give each its own account, or resource"
+    elif same_account and _same(one.storage.path, other.storage.path):
+        yield f"have the same account and the same database {one.storage.path}: give each its own"
+    file = one.runtime.health_file
+    if file is not None and other.runtime.health_file is not None and _same(file, other.runtime.health_file):
+        yield f"have the same health file {file}: give each its own"
+
+
+def _same(one: FilePath, other: FilePath) -> bool:
+    return one.resolve() == other.resolve()
 
 
 class _Settings:

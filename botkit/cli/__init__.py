@@ -54,11 +54,11 @@ def _end(problem: BotkitError) -> NoReturn:
 
 
 @app.command()
-def run(config: ConfigFile) -> None:
-    """Run the bot until it is told to stop (SIGTERM, Ctrl-C)."""
-    from botkit.cli.run import run_bot
+def run(configs: Annotated[list[Path], typer.Argument(help="the bots' TOML files", show_default=False)]) -> None:
+    """Run bots in one process, one for each file, until told to stop (SIGTERM, Ctrl-C)."""
+    from botkit.cli.run import run_bots
 
-    run_bot(config)
+    run_bots(configs)
 
 
 @app.command()

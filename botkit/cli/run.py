@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -10,23 +11,29 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from botkit import logs, process
-from botkit.app import App
-from botkit.loading import load
+from botkit.loading import LoadedConfig, load_all
 from botkit.model.address import Address
 from botkit.routing.middleware import add_event_fields
+from botkit.runtime import Runtime
 from botkit.services.catch_up import CatchUpProgress, CatchUpResult
 
 
-def run_bot(config: Path) -> None:
+def run_bots(configs: Sequence[Path]) -> None:
     """Run until told to stop. Raises ``ConfigError``, ``StoreError``, and the ``LinkError`` that cannot be cured."""
-    loaded = load(config)
-    logs.configure(loaded.config.log.level, loaded.config.log.format, processors=(add_event_fields,))
-    for warning in loaded.warnings:
-        structlog.get_logger("botkit").warning(warning)
+    loaded = load_all(configs)
+    first = loaded[0].config.log
+    logs.configure(first.level, first.format, processors=(add_event_fields,))
+    for one in loaded:
+        for warning in one.warnings:
+            structlog.get_logger("botkit").warning(warning, account=str(one.config.account.jid))
     console = Console(stderr=True)
-    bars = Bars(console) if console.is_terminal and loaded.config.log.format != "json" else None
+    bars = Bars(console) if console.is_terminal and first.format != "json" else None
     with bars.progress if bars else nullcontext():
-        process.run(App(loaded, progress=bars.show if bars else None).run())
+        process.run(_run(loaded, bars))
+
+
+async def _run(loaded: Sequence[LoadedConfig], bars: Bars | None) -> None:
+    await Runtime(loaded, progress=bars.show if bars else None).run()
 
 
 class Bars:
