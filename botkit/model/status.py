@@ -26,10 +26,13 @@ class HistoryState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """What was said from ``since`` to ``until`` may be missing for good; ``reason``: why it cannot be had."""
+    """What was said from ``since`` to ``until`` is missing in the log, or may be; ``reason``: why it could not be had.
 
-    since: datetime
-    until: datetime
+    None for a bound that is not known, or for a gap that still grows.
+    """
+
+    since: datetime | None
+    until: datetime | None
     reason: str | None = None
 
 

@@ -26,7 +26,7 @@ from botkit.session.outgoing import PRESENCE, RawStanza
 from botkit.session.race import Interrupted, unless
 from botkit.session.requests import Handler, IqRequest, Kind, Requests
 from botkit.session.resolve import Target, explicit, redirection, resolve
-from botkit.session.settings import ConnectionSettings, StreamCounters
+from botkit.session.settings import ConnectionSettings, Standing, StreamCounters
 from botkit.session.stream import Stream
 
 _log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class Connection:
             send=self._queue, address=lambda: self.address, serve_timeout=settings.request_timeout
         )
         self._inbound = Inbound(self.client.queue, self._requests, on_stanza)
+        self.standing = Standing()
         self._backoff = Backoff(settings.backoff_first, settings.backoff_cap)
         self._closing = asyncio.Event()
         self._ended = asyncio.Event()
@@ -87,14 +88,7 @@ class Connection:
     @property
     def counters(self) -> StreamCounters:
         """How many stanzas passed."""
-        queue = self.client.queue
-        return StreamCounters(
-            received=queue.received,
-            sent=queue.sent,
-            acked=queue.acked,
-            waiting=queue.waiting,
-            unacked=queue.unacked,
-        )
+        return self._inbound.counters()
 
     async def send(self, element: Element, *, acked: bool = False) -> None:
         """Queue a message or presence. While the connection is away and can be resumed, it waits for that.
@@ -359,6 +353,7 @@ class Connection:
             await unless(self._closing, self._clock.sleep(seconds))
 
     def _tell(self, event: Event) -> None:
+        self.standing.note(event)
         try:
             self._on_state(event)
         except Exception:

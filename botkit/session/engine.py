@@ -18,7 +18,7 @@ from aioxmpp import errors as xmpp_errors
 from aioxmpp import node, stanza, stream
 
 from botkit.model.address import Address
-from botkit.session.outgoing import RawStanza
+from botkit.session.outgoing import IQ, PRESENCE, RawStanza
 from botkit.session.parser import StreamViolation
 from botkit.session.stream import Stream
 
@@ -55,6 +55,9 @@ class StanzaQueue(stream.StanzaStream):  # type: ignore[misc]
     _sm_inbound_ctr: int
     received = 0
     sent = 0
+    sent_presences = 0
+    sent_iqs = 0
+    bytes_sent = 0
     acked = 0
 
     def counted(self) -> None:
@@ -104,8 +107,17 @@ class StanzaQueue(stream.StanzaStream):  # type: ignore[misc]
             token._set_state(stream.StanzaState.SENT)
             self._sm_unacked_list.append(token)
             return
-        self.sent += 1
+        self._count_sent(token.stanza)
         super()._send_stanza(xmlstream, token)
+
+    def _count_sent(self, what: Any) -> None:
+        self.sent += 1
+        if not isinstance(what, RawStanza):  # one of aioxmpp's own services; they send nothing but IQs
+            self.sent_iqs += 1
+            return
+        self.bytes_sent += len(what.data)
+        self.sent_presences += what.tag == PRESENCE
+        self.sent_iqs += what.tag == IQ
 
     def _process_outgoing(self, xmlstream: Stream, token: Any) -> None:
         try:

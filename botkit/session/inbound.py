@@ -11,6 +11,7 @@ from aioxmpp import errors as xmpp_errors
 from botkit.errors import StanzaError
 from botkit.session.engine import StanzaQueue
 from botkit.session.requests import Requests
+from botkit.session.settings import StreamCounters, Traffic
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +23,25 @@ class Inbound:
         self._queue = queue
         self._requests = requests
         self._on_stanza = on_stanza
+        self.traffic = Traffic()
         self.counted = queue.counted  # for every stanza: a call less
+
+    def counters(self) -> StreamCounters:
+        """What passed, and what is on its way."""
+        queue, traffic = self._queue, self.traffic
+        return StreamCounters(
+            received=queue.received,
+            received_presences=traffic.received_presences,
+            received_iqs=traffic.received_iqs,
+            bytes_received=traffic.bytes_received,
+            sent=queue.sent,
+            sent_presences=queue.sent_presences,
+            sent_iqs=queue.sent_iqs,
+            bytes_sent=queue.bytes_sent,
+            acked=queue.acked,
+            waiting=queue.waiting,
+            unacked=queue.unacked,
+        )
 
     def stanza(self, element: Element) -> None:
         """See ``Receiver``."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from botkit.model.address import Address
+from botkit.model.events import Event, StreamEstablished, StreamLost
 from botkit.session.parser import StreamLimits
 from botkit.session.resolve import Tls
 
@@ -40,10 +42,62 @@ class ConnectionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamCounters:
-    """Stanzas since the start: in, out, and acknowledged by the server (XEP-0198); and those on their way now."""
+    """Stanzas since the start: in, out, and acknowledged by the server (XEP-0198); and those on their way now.
+
+    The others count how many of ``received`` and ``sent`` were no messages, and bytes: of all that was read from
+    streams, inside of TLS; of the stanzas of ours that were written.
+    """
 
     received: int
     sent: int
     acked: int
     waiting: int
     unacked: int
+    received_presences: int = 0
+    received_iqs: int = 0
+    sent_presences: int = 0
+    sent_iqs: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Plain counters, for ``StreamCounters``; the streams of one connection add to them."""
+
+    received_presences: int = 0
+    received_iqs: int = 0
+    bytes_received: int = 0
+
+
+@dataclass(slots=True)
+class Standing:
+    """Whether we are connected, since when, and why not; ``retry_at``: when that is tried next. None: not known yet.
+
+    ``sessions`` were begun; ``resumptions``: how often one went on over a new connection (XEP-0198 §5).
+    """
+
+    connected: bool = False
+    since: datetime | None = None
+    reason: str | None = None
+    retry_at: datetime | None = None
+    sessions: int = 0
+    resumptions: int = 0
+
+    @property
+    def reconnects(self) -> int:
+        """Connections made after the first."""
+        return max(0, self.sessions - 1) + self.resumptions
+
+    def note(self, event: Event) -> None:
+        """What the connection tells the world."""
+        if isinstance(event, StreamEstablished):
+            self.sessions += not event.resumed
+            self.resumptions += event.resumed
+            self.connected, self.since, self.reason, self.retry_at = True, event.at, None, None
+        elif isinstance(event, StreamLost):
+            if self.connected or self.since is None:
+                self.since = event.at
+            self.connected, self.reason = False, event.reason
+            wait = event.retry_in
+            self.retry_at = event.at + timedelta(seconds=wait) if wait is not None else None

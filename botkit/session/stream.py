@@ -23,6 +23,7 @@ from aioxmpp.structs import JID
 
 from botkit.session.outgoing import IQ, MESSAGE, PRESENCE, RawStanza
 from botkit.session.parser import StreamFooter, StreamHeader, StreamItem, StreamLimits, StreamParser, StreamViolation
+from botkit.session.settings import Traffic
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ _ENDS_THIS_LAYER: Final = frozenset(
 
 class Receiver(Protocol):
     """Who takes what comes out of a ``Stream``. None of these may raise, but for ``acknowledged``."""
+
+    traffic: Traffic
 
     def counted(self) -> None:
         """A stanza was taken out of the stream (XEP-0198 §4: count it)."""
@@ -185,6 +188,7 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
         parser = self._elements
         if parser is None:
             return
+        self._receiver.traffic.bytes_received += len(blob)
         try:
             for items in parser.read(blob):
                 for item in items:
@@ -246,10 +250,14 @@ class Stream(protocol.XMLStream):  # type: ignore[misc]
             self._unanswered += 1
             if tag != IQ:
                 receiver.stanza(element)
-                if tag == MESSAGE and element.get("type") != "groupchat" and element.find(_PUBSUB_EVENT) is not None:
+                if tag != MESSAGE:
+                    receiver.traffic.received_presences += 1
+                elif element.get("type") != "groupchat" and element.find(_PUBSUB_EVENT) is not None:
                     self._replay_stanza(element)
-            elif not receiver.iq(element):
-                self._replay_stanza(element)
+            else:
+                receiver.traffic.received_iqs += 1
+                if not receiver.iq(element):
+                    self._replay_stanza(element)
         elif tag == _SM_REQUEST and self.trusted:
             self._acknowledge_soon()
         elif tag == _SM_ACK and self.trusted:
