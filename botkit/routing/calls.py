@@ -199,8 +199,11 @@ class Caller:
         ctx = self._contexts.of(loaded.runtime, event)
         if ctx is None or not allowed(loaded.spec.needs, ctx):
             raise CommandError(f"{loaded.spec.title} is for {shown(loaded.spec.needs)}.")
+        tally = self._failures.tallies.of(label(loaded.runtime, loaded.spec))
+        tally.calls += 1
         try:
-            return await limited(_stepped(loaded, event, ctx, form), loaded.timeout)
+            with tally.waiting():
+                return await limited(_stepped(loaded, event, ctx, form), loaded.timeout)
         except CommandError:
             raise
         except Exception as problem:  # the boundary: whatever a bot's code raises
@@ -233,7 +236,11 @@ class Caller:
     ) -> Reply:
         command = loaded.command
         call = in_rings(lambda event, inner, found: command.call(event, inner, found, values), loaded.rings)
-        return await call(ctx.event, ctx, yields)
+        self._failures.tallies.called["form" if isinstance(ctx.event, CommandCalled) else "chat"] += 1
+        tally = self._failures.tallies.of(label(loaded.runtime, command.spec))
+        tally.calls += 1
+        with tally.waiting():
+            return await call(ctx.event, ctx, yields)
 
     async def _acted(
         self, loaded: LoadedCommand, ctx: Context[Any], yields: tuple[object, ...], values: Mapping[str, Any]

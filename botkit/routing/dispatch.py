@@ -38,6 +38,7 @@ from botkit.routing.limit import Begun, begin, being_cancelled, go_on, limited
 from botkit.routing.middleware import handled
 from botkit.routing.plan import Loaded, LoadedAdhoc, LoadedSchedule, ModuleRuntime, Plan, label, make_plan
 from botkit.routing.syntax import CommandLine, CommandSyntax
+from botkit.routing.tally import Tallies
 from botkit.routing.words import CommandError
 from botkit.routing.zones import Zones
 
@@ -107,8 +108,9 @@ class Dispatcher:
 
         Raises ``ConfigError`` with every mistake of every handler, and then changes nothing.
         """
-        plan = make_plan((*modules, help_module(self._caller, self._syntax)), self._timeout)
+        plan = make_plan((*modules, help_module(self._caller, self._syntax)), self._timeout, self.tallies)
         self._plan = plan
+        self.tallies.keep(plan.names())
         self._caller.plan = plan
         self._entries = {}
         self._contexts.forget()
@@ -131,6 +133,15 @@ class Dispatcher:
     def adhoc_commands(self) -> tuple[LoadedAdhoc, ...]:
         """Every hand-written ad-hoc command."""
         return self._plan.adhoc
+
+    @property
+    def tallies(self) -> Tallies:
+        """Calls, failures and times, by ``module.function``."""
+        return self._failures.tallies
+
+    def waiting_for(self, room: Address) -> int:
+        """Events of ``room`` that wait in queues."""
+        return self._lanes.depth(room) + self._lanes.depth((room, "urgent"))
 
     @property
     def failures(self) -> int:
@@ -263,6 +274,7 @@ class Dispatcher:
                     return None
                 if passed is not True:
                     values = passed.values
+            handler.tally.calls += 1
             begun = begin(handler.call(event, ctx, values))
         except Exception as problem:  # the boundary: whatever a bot's code raises
             self._note(handler.name, event, problem)
@@ -319,11 +331,12 @@ class Dispatcher:
         if ctx is None:
             return
 
+        name = label(schedule.runtime, schedule.spec)
+
         async def work() -> None:
             handled.set(tick)
-            await self._guarded(
-                label(schedule.runtime, schedule.spec), tick, limited(_run_call(schedule, tick, ctx), schedule.timeout)
-            )
+            self.tallies.of(name).calls += 1
+            await self._guarded(name, tick, limited(_run_call(schedule, tick, ctx), schedule.timeout))
 
         await self._in_lane(room or tick.job, work)
 
@@ -336,7 +349,8 @@ class Dispatcher:
 
     async def _guarded(self, name: str, event: Event, work: Awaitable[None]) -> None:
         try:
-            await work
+            with self.tallies.of(name).waiting():
+                await work
         except Exception as problem:  # the boundary: whatever a bot's code raises
             self._note(name, event, problem)
         except asyncio.CancelledError as problem:

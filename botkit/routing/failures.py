@@ -10,6 +10,7 @@ from botkit.model.events import Event
 from botkit.routing.context import Logger
 from botkit.routing.limit import HandlerTimeout
 from botkit.routing.middleware import event_fields
+from botkit.routing.tally import Tallies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +30,12 @@ class Failures:
         self._log = log
         self._report = report
         self.count = 0
+        self.tallies = Tallies()
 
     def note(self, handler: str, event: Event, error: BaseException) -> Failure:
         """Log and count one failure."""
         self.count += 1
+        self.tallies.of(handler).failures += 1
         failure = Failure(handler=handler, event=event, error=error, reference=secrets.token_hex(3))
         if isinstance(error, HandlerTimeout):
             self._log.error(

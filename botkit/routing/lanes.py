@@ -78,6 +78,11 @@ class Lanes(Generic[T]):
         """Items that no worker has taken up yet."""
         return sum(len(lane.waiting) for lane in self._lanes.values())
 
+    def depth(self, key: Hashable) -> int:
+        """Items that wait in one lane."""
+        lane = self._lanes.get(key)
+        return len(lane.waiting) if lane is not None else 0
+
     def __len__(self) -> int:
         return len(self._lanes)
 

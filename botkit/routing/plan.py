@@ -17,6 +17,7 @@ from botkit.routing.converters import Converter
 from botkit.routing.filters import Yield
 from botkit.routing.router import Router
 from botkit.routing.specs import AdhocSpec, CommandSpec, HandlerSpec, ScheduleSpec, Spec
+from botkit.routing.tally import Tallies, Tally
 
 
 class ModuleRuntime(Protocol):
@@ -56,6 +57,7 @@ class Loaded:
     urgent: bool
     timeout: float
     name: str
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +100,14 @@ class Plan:
     schedules: tuple[LoadedSchedule, ...]
     adhoc: tuple[LoadedAdhoc, ...]
 
+    def names(self) -> set[str]:
+        """What its calls and failures are counted by: of each module, and of each thing of it that is called."""
+        called: list[tuple[ModuleRuntime, Spec]] = [(one.runtime, one.command.spec) for one in self.commands]
+        called += [(one.runtime, one.spec) for one in self.handlers]
+        called += [(one.runtime, one.spec) for one in self.schedules]
+        called += [(one.runtime, one.spec) for one in self.adhoc]
+        return {label(runtime, spec) for runtime, spec in called} | {runtime.name for runtime, _ in called}
+
     def of_type(self, event: type[Event]) -> tuple[Loaded, ...]:
         """The handlers of this type of event."""
         return tuple(h for h in self.handlers if issubclass(event, h.events))
@@ -110,11 +120,15 @@ class _Draft:
     schedules: list[LoadedSchedule]
     adhoc: list[LoadedAdhoc]
     mistakes: list[str]
+    tallies: Tallies
 
 
-def make_plan(modules: Sequence[ModuleRuntime], timeout: float = 60.0) -> Plan:
-    """Compile all modules. Raises ``ConfigError`` with every mistake of every handler."""
-    draft = _Draft([], [], [], [], [])
+def make_plan(modules: Sequence[ModuleRuntime], timeout: float = 60.0, tallies: Tallies | None = None) -> Plan:
+    """Compile all modules. Raises ``ConfigError`` with every mistake of every handler.
+
+    ``tallies``: where calls are counted, so that they go on where a handler was there before.
+    """
+    draft = _Draft([], [], [], [], [], tallies or Tallies())
     for runtime in modules:
         _collect(draft, runtime, runtime.router, (), {}, timeout)
     if draft.mistakes:
@@ -224,6 +238,7 @@ def _load_handler(
             urgent=urgent,
             timeout=spec.timeout or timeout,
             name=label(runtime, spec),
+            tally=draft.tallies.of(label(runtime, spec)),
         )
     )
 
