@@ -10,6 +10,7 @@ from botkit.model.actions import Action, Sent
 from botkit.model.address import Address
 from botkit.model.archive import ArchiveQuery, Cursor, Gap, LogChange, LogQuery, LogRow, Page
 from botkit.model.forms import CommandAnswer, CommandRequest
+from botkit.model.jobs import FireKey, FireRecord, JobRecord
 from botkit.model.measures import Measure
 from botkit.model.messages import ArchiveId
 from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings
@@ -168,6 +169,63 @@ class View(Protocol):
 
     async def retry(self, room: Address | None = None) -> Sequence[Address]:
         """Try at once to enter ``room`` (None: every room) if it refused us or waits. Returns the rooms tried."""
+
+
+class JobStore(Protocol):
+    """Jobs and their fires, for one account. Several processes may use one store: a fire belongs to one of them.
+
+    Every method raises ``StoreError``; what changes something is on the disk itself when it returns.
+    """
+
+    async def jobs(self) -> list[JobRecord]:
+        """Every job, by name."""
+
+    async def put(self, *jobs: JobRecord) -> list[JobRecord]:
+        """Keep ``jobs``, all or none. One with the name of an earlier one replaces it, but for its progress if the rule
+        is the same. Returns them as they are kept.
+        """
+
+    async def remove(self, name: str) -> bool:
+        """Forget a job and its fires; False if there was none."""
+
+    async def begin(
+        self,
+        process: str,
+        at: datetime,
+        *,
+        begun: Sequence[FireKey] = (),
+        missed: Sequence[FireKey] = (),
+        checked: Mapping[str, datetime],
+    ) -> set[FireKey]:
+        """Note fires as ``process``'s own and running since ``at``, others as missed, and how far jobs were looked at.
+
+        All or nothing. Returns those of ``begun`` that nobody had noted before: these are for ``process`` to run.
+        ``checked`` never goes back.
+        """
+
+    async def end(self, fires: Sequence[FireRecord]) -> None:
+        """Note how fires ended, or when they are tried again. A job's count of failures follows."""
+
+    async def open_fires(self) -> list[FireRecord]:
+        """Fires that are running or wait to be tried again, of all processes."""
+
+    async def take_over(self, process: str, fire: FireRecord) -> bool:
+        """Make ``process`` the one that runs ``fire``; False if it is not any more as it was found."""
+
+    async def fires(self, job: str, limit: int = 100) -> list[FireRecord]:
+        """The newest fires of a job, newest first."""
+
+    async def pause(self, name: str, reason: str | None, at: datetime | None) -> bool:
+        """Pause a job since ``at``, or with None let it go on (its failures are forgotten). False: no such job."""
+
+    async def hold(self, process: str, until: datetime) -> None:
+        """Say that ``process`` lives; without another word it counts as gone after ``until``."""
+
+    async def lease(self, process: str) -> datetime | None:
+        """Until when ``process`` said that it lives; None if it never did."""
+
+    async def prune(self, before: datetime) -> int:
+        """Forget fires that ended before this time, and processes gone by then. Returns how many fires."""
 
 
 Spawn = Callable[[Awaitable[None], str], None]

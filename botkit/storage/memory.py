@@ -25,6 +25,7 @@ from botkit.model.archive import (
 )
 from botkit.model.messages import ArchiveId, Source
 from botkit.storage.json_text import as_json
+from botkit.storage.memory_jobs import MemoryJobs
 from botkit.storage.rules import PENDING_LIMIT, SKEW, Found, apply, author_keys, unspaced, words
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -292,13 +293,15 @@ class MemoryLife:
 
 
 class MemoryStorage:
-    """``log`` is a ``MessageLog``, ``values`` are ``KeyValues``, ``claims`` are ``Claims``, ``life`` is a ``Life``."""
+    """``log`` is a ``MessageLog``, ``values`` are ``KeyValues``, ``claims`` are ``Claims``, ``life`` is a ``Life``,
+    ``jobs`` a ``JobStore``."""
 
     def __init__(self) -> None:
         self.log = MemoryLog()
         self.values = MemoryValues()
         self.claims = MemoryClaims()
         self.life = MemoryLife()
+        self.jobs = MemoryJobs()
 
 
 def _gap_order(gap: Gap) -> tuple[datetime, int]:

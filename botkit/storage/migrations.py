@@ -68,7 +68,29 @@ _ONCE = (
     "CREATE TABLE life (account TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES, _ONCE)
+_JOBS = (
+    # Times are microseconds since 1970, UTC; "grace" is a length in microseconds. "rule", "arguments", "rooms": JSON.
+    """CREATE TABLE job (
+        account TEXT NOT NULL, name TEXT NOT NULL,
+        rule TEXT NOT NULL, handler TEXT NOT NULL, arguments TEXT NOT NULL, rooms TEXT,
+        missed TEXT NOT NULL, grace INTEGER NOT NULL, retries INTEGER NOT NULL, pause_after INTEGER NOT NULL,
+        at_once INTEGER NOT NULL, owner TEXT, declared INTEGER NOT NULL,
+        made INTEGER NOT NULL, checked INTEGER NOT NULL, failures INTEGER NOT NULL, paused INTEGER, reason TEXT,
+        PRIMARY KEY (account, name)
+    ) STRICT, WITHOUT ROWID""",
+    # Its key is the promise: a time of a job has one fire, whoever is first to note it.
+    """CREATE TABLE fire (
+        account TEXT NOT NULL, job TEXT NOT NULL, due INTEGER NOT NULL,
+        state TEXT NOT NULL, process TEXT NOT NULL, begun INTEGER NOT NULL, attempts INTEGER NOT NULL,
+        ended INTEGER, retry_at INTEGER, error TEXT,
+        PRIMARY KEY (account, job, due)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX fire_open ON fire (account, due) WHERE state IN ('running', 'retry')",
+    "CREATE INDEX fire_ended ON fire (account, ended) WHERE ended IS NOT NULL",
+    "CREATE TABLE process (id TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES, _ONCE, _JOBS)
 """Migration n (from 1) brings a database from version n - 1 to n, in one transaction."""
 
 VERSION = len(MIGRATIONS)

@@ -17,19 +17,21 @@ from pathlib import Path
 from botkit.model.address import Address
 from botkit.storage.sqlite_base import Connections, connect
 from botkit.storage.sqlite_claims import SqliteClaims, SqliteLife
+from botkit.storage.sqlite_jobs import SqliteJobs
 from botkit.storage.sqlite_log import SqliteLog
 from botkit.storage.sqlite_values import SqliteValues
 
 
 class SqliteStorage:
     """``log`` is a ``MessageLog``, ``values`` are ``KeyValues``, ``claims`` are ``Claims``, ``life`` is a ``Life``,
-    all of one account."""
+    ``jobs`` a ``JobStore``, all of one account."""
 
     def __init__(self, connections: Connections, account: Address) -> None:
         self.log = SqliteLog(connections, str(account.bare))
         self.values = SqliteValues(connections, str(account.bare))
         self.claims = SqliteClaims(connections, str(account.bare))
         self.life = SqliteLife(connections, str(account.bare))
+        self.jobs = SqliteJobs(connections, str(account.bare))
         self.path = Path(connections.path)
 
     @staticmethod
