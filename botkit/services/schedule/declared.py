@@ -1,0 +1,111 @@
+"""Jobs of what modules declared: ``router.every`` and ``router.schedules_from``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from botkit.errors import BotkitError, ConfigError
+from botkit.model.address import Address
+from botkit.model.events import Tick
+from botkit.model.jobs import FireKey
+from botkit.ports import JobStore
+from botkit.routing.context import Services
+from botkit.routing.plan import LoadedSchedule
+from botkit.routing.specs import ScheduleSpec
+from botkit.services.schedule.job import Due, Job, Run
+from botkit.services.schedule.scheduler import OnPaused, Scheduler
+from botkit.services.schedule.times import Cron, Interval, Trigger
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class JobFailed(BotkitError):
+    """A handler that ran by the clock failed; what it raised is in the log."""
+
+
+class Schedules(Protocol):
+    """What the dispatcher does for handlers that run by the clock."""
+
+    @property
+    def services(self) -> Services:
+        """What all contexts of the account share."""
+
+    @property
+    def schedules(self) -> tuple[LoadedSchedule, ...]:
+        """Every handler that runs by the clock."""
+
+    async def run_schedule(self, schedule: LoadedSchedule, tick: Tick, room: Address | None = None) -> bool:
+        """Run one in the lane of ``room``, or of the job. Raises nothing; False if it failed."""
+
+
+def scheduler_of(dispatcher: Schedules, store: JobStore, on_paused: OnPaused | None = None) -> Scheduler:
+    """A scheduler with every scheduled handler of ``dispatcher``; ``run`` it beside the dispatcher.
+
+    Raises ``ConfigError`` with every bad expression and zone.
+    """
+    services = dispatcher.services
+    scheduler = Scheduler(services.clock, services.log, store, on_paused=on_paused)
+    scheduler.add(jobs_of(dispatcher))
+    return scheduler
+
+
+def jobs_of(dispatcher: Schedules) -> list[Job]:
+    """A job for every scheduled handler of ``dispatcher``. Raises ``ConfigError`` with all that is wrong."""
+    jobs: list[Job] = []
+    mistakes: list[str] = []
+    for schedule in dispatcher.schedules:
+        name = f"{schedule.runtime.name}.{schedule.spec.job}"
+        try:
+            jobs.append(job_of(schedule.spec, name, dispatcher.services.clock.now(), run_in_rooms(dispatcher, schedule)))
+        except ConfigError as problem:
+            mistakes += problem.mistakes
+    if mistakes:
+        raise ConfigError(mistakes)
+    return jobs
+
+
+def job_of(spec: ScheduleSpec, name: str, now: datetime, run: Run) -> Job:
+    """The job for what ``router.every`` recorded; an interval that is not kept begins ``now`` (aware UTC).
+
+    Raises ``ConfigError``, naming the handler's place, for a bad expression or zone.
+    """
+    try:
+        trigger: Trigger
+        if spec.cron is not None:
+            trigger = Cron.parse(spec.cron, spec.timezone, now=now)
+        else:
+            assert spec.interval is not None, "a ScheduleSpec has cron or interval"
+            # Kept over restarts a beat must not begin anew with each: it is counted from a moment that stays.
+            trigger = Interval(spec.interval, _EPOCH if spec.kept else now)
+    except ConfigError as problem:
+        raise ConfigError([f"{spec.place}: schedule {spec.job!r}: {line}" for line in problem.mistakes]) from None
+    return Job(
+        name=name, trigger=trigger, run=run, handler=name, missed=spec.missed, grace=spec.grace,
+        retries=spec.retries, pause_after=spec.pause_after, kept=spec.kept,
+    )  # fmt: skip
+
+
+def run_in_rooms(dispatcher: Schedules, schedule: LoadedSchedule) -> Run:
+    """What runs ``schedule``: in all of its rooms side by side; tried again only where it failed."""
+    services, spec = dispatcher.services, schedule.spec
+    done: dict[FireKey, set[Address | None]] = {}
+
+    async def run(due: Due) -> None:
+        rooms: Iterable[Address | None] = (None,) if spec.rooms is None else spec.rooms
+        if spec.rooms == ():
+            rooms = [info.address for info in services.link.rooms()]
+        before = done.setdefault(due.key, set())
+        left = [room for room in rooms if room not in before]
+        tick = Tick(at=due.key.due, job=spec.job, key=f"{due.key.job} {due.key.due.isoformat()}", begun=due.begun)
+        worked = await asyncio.gather(*(dispatcher.run_schedule(schedule, tick, room) for room in left))
+        before.update(room for room, well in zip(left, worked, strict=True) if well)
+        if failed := [str(room or spec.job) for room, well in zip(left, worked, strict=True) if not well]:
+            if due.attempt > spec.retries:
+                del done[due.key]
+            raise JobFailed(f"failed: {', '.join(failed)}")
+        del done[due.key]
+
+    return run

@@ -1,0 +1,428 @@
+"""Fires jobs at their times, each fire once.
+
+How it is once: a fire is noted in the store, under the key (job, time), before it is run. Whoever notes it first runs
+it; who finds it noted does not. A fire whose process is gone is taken over by another, or by the next start; then it is
+run again, under the same key. What it sends must be known by that key to be there once (``Due.key``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from botkit.errors import BotkitError, StoreError
+from botkit.model.jobs import FireKey, FireRecord, FireState
+from botkit.ports import Clock, JobStore
+from botkit.routing.context import Logger
+from botkit.services.schedule.job import Due, Job
+from botkit.services.schedule.missed import PUNCTUAL, judge
+from botkit.services.schedule.process import is_gone, own_name
+
+LONGEST_SLEEP = 10.0  # seconds; then the wall clock is looked at again, which may have been set or have stood still
+LEASE = timedelta(seconds=60)
+"""For how long a process that was heard of counts as alive, where nothing better is known."""
+_LOOK_ROUND = 20.0  # seconds between renewals of our lease, and looks at others'
+_BATCH = 500  # fires noted in one transaction
+_MOST_OPEN = 2000  # fires begun and not ended; what is due beyond that waits its turn, in the heap
+_STORE_AGAIN = 5.0  # seconds until a store that failed is tried again
+_RETRY_FIRST, _RETRY_LONGEST = 10.0, 1800.0
+_KEPT_FOR = timedelta(days=30)
+
+OnPaused = Callable[[Job, str], None]
+
+
+@dataclass(slots=True)
+class _Entry:
+    job: Job
+    checked: datetime
+    stored: bool = False
+    paused: bool = False
+    failures: int = 0
+    running: int = 0
+    waiting: deque[Due] = field(default_factory=deque)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Turn:
+    """Something to do at a time. ``retry`` None: the job's next time."""
+
+    at: datetime
+    number: int
+    entry: _Entry = field(compare=False)
+    retry: Due | None = field(default=None, compare=False)
+
+
+class Scheduler:
+    """Fires jobs at their times while ``run`` runs. ``on_paused`` is told of a job that failed too often."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        log: Logger,
+        store: JobStore,
+        *,
+        process: str | None = None,
+        on_paused: OnPaused | None = None,
+    ) -> None:
+        self._clock = clock
+        self._log = log
+        self._store = store
+        self._process = process or own_name()
+        self._on_paused = on_paused
+        self._entries: dict[str, _Entry] = {}
+        self._turns: list[_Turn] = []
+        self._numbers = itertools.count()
+        self._open = 0  # begun, and not ended
+        self._ended: dict[FireKey, FireRecord] = {}
+        self._something_ended = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._held_until: datetime | None = None
+
+    # --- which jobs there are ---------------------------------------------------------------------------------
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Take in ``jobs``, before or during ``run``. One with the name of an earlier one replaces it."""
+        for job in jobs:
+            self._entries[job.name] = _Entry(job, self._clock.now())
+        self._changed.set()
+
+    async def keep(self, job: Job) -> None:
+        """As ``add``; when it returns the job is in the store. Raises ``StoreError``."""
+        entry = _Entry(job, self._clock.now())
+        await self._take_in([entry])
+        self._entries[job.name] = entry
+        self._changed.set()
+
+    def remove(self, name: str) -> None:
+        """Forget a job, if there is one of that name. What is running of it goes on. It stays in the store."""
+        self._entries.pop(name, None)
+
+    async def cancel(self, name: str) -> bool:
+        """Forget a job for good; False if there is none."""
+        self.remove(name)
+        return await self._store.remove(name)
+
+    async def pause(self, name: str, reason: str) -> bool:
+        """Let a job rest until ``resume``, also over a restart; False if there is none."""
+        entry = self._entries.get(name)
+        if entry is None:
+            return False
+        if entry.job.kept:
+            await self._store.pause(name, reason, self._clock.now())
+        entry.paused = True
+        return True
+
+    async def resume(self, name: str) -> bool:
+        """Let a job go on; what it would have done meanwhile is left out. False if there is none."""
+        entry = self._entries.get(name)
+        if entry is None:
+            return False
+        now = self._clock.now()
+        if entry.job.kept:
+            await self._store.pause(name, None, None)
+            await self._store.begin(self._process, now, checked={name: now})
+        entry.paused, entry.failures = False, 0
+        entry.checked = max(entry.checked, now)
+        self._arm(entry)
+        return True
+
+    async def run_now(self, name: str) -> bool:
+        """Fire a job now, beside its times; False if there is none."""
+        entry = self._entries.get(name)
+        if entry is None:
+            return False
+        key = FireKey(name, self._clock.now())
+        if not entry.job.kept or key in await self._note({key: entry}, {}):
+            self._start(entry, Due(key=key, begun=key.due))
+        return True
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Every job, by name."""
+        return tuple(self._entries[name].job for name in sorted(self._entries))
+
+    def is_paused(self, name: str) -> bool:
+        """True if a job of that name is there and rests."""
+        entry = self._entries.get(name)
+        return entry is not None and entry.paused
+
+    def upcoming(self) -> list[tuple[datetime, Job]]:
+        """The next time of each job (UTC) that has one and does not rest, soonest first."""
+        now = self._clock.now()
+        going = (entry.job for entry in self._entries.values() if not entry.paused)
+        found = [(due, job) for job in going if (due := job.trigger.next(now)) is not None]
+        return sorted(found, key=lambda pair: (pair[0], pair[1].name))
+
+    # --- running ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Fire jobs until cancelled. What runs then is not finished: it is run again by whoever comes next."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                group.create_task(self._write_ends(), name="schedule: ends")
+                group.create_task(self._look_round(), name="schedule: others")
+                while True:
+                    try:
+                        more = await self._turn()
+                    except StoreError as problem:
+                        self._log.error("jobs wait: the database cannot be written", reason=str(problem))
+                        await self._clock.sleep(_STORE_AGAIN)
+                    else:
+                        if not more:
+                            await self._rest()
+        finally:
+            self._group = None
+
+    async def flush(self) -> None:
+        """Write down how fires ended; for the way down, after ``run`` was cancelled. Raises ``StoreError``."""
+        await self._write_what_ended()
+
+    async def _turn(self) -> bool:
+        """Do what is due; True if there may be more at once."""
+        self._changed.clear()
+        if new := [entry for entry in self._entries.values() if not entry.stored]:
+            await self._take_in(new)
+        return await self._fire_due()
+
+    async def _take_in(self, entries: list[_Entry]) -> None:
+        now = self._clock.now()
+        kept = [entry for entry in entries if entry.job.kept]
+        records = await self._store.put(*(entry.job.record(entry.checked) for entry in kept)) if kept else []
+        for entry, record in zip(kept, records, strict=True):
+            entry.checked, entry.failures = record.checked, record.failures
+            entry.paused = record.paused is not None
+        for entry in entries:
+            entry.stored = True
+            self._arm(entry)
+        if kept:
+            await self._own_left(now)
+
+    def _arm(self, entry: _Entry) -> None:
+        due = None if entry.paused else entry.job.trigger.next(entry.checked)
+        if due is not None:
+            self._push(due, entry)
+
+    def _push(self, at: datetime, entry: _Entry, retry: Due | None = None) -> None:
+        heapq.heappush(self._turns, _Turn(at, next(self._numbers), entry, retry))
+        self._changed.set()
+
+    # --- what is due ------------------------------------------------------------------------------------------
+
+    async def _fire_due(self) -> bool:
+        now = self._clock.now()
+        turns: list[_Turn] = []
+        begun: dict[FireKey, _Entry] = {}
+        missed: list[FireKey] = []
+        checked: dict[str, datetime] = {}
+        while self._turns and self._turns[0].at <= now and len(begun) < _BATCH and self._open + len(begun) < _MOST_OPEN:
+            turn = heapq.heappop(self._turns)
+            entry = turn.entry
+            if entry.paused or self._entries.get(entry.job.name) is not entry:
+                continue
+            if turn.retry is not None:
+                self._start(entry, turn.retry)
+                continue
+            turns.append(turn)
+            self._judge(entry, now, begun, missed, checked)
+        if not turns:
+            return False
+        kept = {key: entry for key, entry in begun.items() if entry.job.kept}
+        try:
+            mine = await self._note(kept, {name: at for name, at in checked.items() if self._entries[name].job.kept},
+                                    [key for key in missed if self._entries[key.job].job.kept], now)  # fmt: skip
+        except BaseException:
+            for turn in turns:  # nothing was noted: they come again
+                heapq.heappush(self._turns, turn)
+            raise
+        for turn in turns:
+            turn.entry.checked = max(turn.entry.checked, checked.get(turn.entry.job.name, turn.entry.checked))
+            self._arm(turn.entry)
+        for key, entry in begun.items():
+            if not entry.job.kept or key in mine:
+                self._start(entry, Due(key=key, begun=now))
+        return True
+
+    def _judge(
+        self,
+        entry: _Entry,
+        now: datetime,
+        begun: dict[FireKey, _Entry],
+        missed: list[FireKey],
+        checked: dict[str, datetime],
+    ) -> None:
+        job = entry.job
+        verdict = judge(job.trigger, entry.checked, now, job.missed, job.grace)
+        if verdict is None:  # the clock was set back
+            return
+        checked[job.name] = verdict.checked
+        begun.update((FireKey(job.name, due), entry) for due in verdict.run)
+        if verdict.left_out is not None:
+            first, why = verdict.left_out
+            missed.append(FireKey(job.name, first))
+            self._log.warning("a job's times passed: left out", job=job.name, first=first.isoformat(), why=why)
+        if verdict.run and now - verdict.run[0] > PUNCTUAL:
+            self._log.warning(
+                "a job runs late", job=job.name, due=verdict.run[0].isoformat(), late=str(now - verdict.run[0])
+            )
+
+    async def _note(
+        self,
+        begun: dict[FireKey, _Entry],
+        checked: dict[str, datetime],
+        missed: Iterable[FireKey] = (),
+        now: datetime | None = None,
+    ) -> set[FireKey]:
+        at = now or self._clock.now()
+        missed = list(missed)
+        if not (begun or checked or missed):
+            return set()
+        await self._hold(at)
+        return await self._store.begin(self._process, at, begun=list(begun), missed=missed, checked=checked)
+
+    async def _rest(self) -> None:
+        """Wait for the next time, or until something changes; no longer than the wall clock may go unseen."""
+        left = LONGEST_SLEEP
+        if self._turns and self._open < _MOST_OPEN:
+            left = min(left, max(0.0, (self._turns[0].at - self._clock.now()).total_seconds()))
+        sleep = asyncio.ensure_future(self._clock.sleep(left))
+        changed = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait((sleep, changed), return_when=asyncio.FIRST_COMPLETED)  # no later than the sleep
+        finally:
+            sleep.cancel()
+            changed.cancel()
+
+    # --- one fire ---------------------------------------------------------------------------------------------
+
+    def _start(self, entry: _Entry, due: Due) -> None:
+        assert self._group is not None, "fires are begun while the scheduler runs"
+        self._open += 1
+        if entry.running >= entry.job.at_once:
+            entry.waiting.append(due)
+            return
+        entry.running += 1
+        self._group.create_task(self._fire(entry, due), name=f"job {entry.job.name}")
+
+    async def _fire(self, entry: _Entry, due: Due) -> None:
+        while True:
+            try:
+                await entry.job.run(due)
+            except Exception as problem:  # the boundary: whatever a job raises is its own affair
+                await self._failed(entry, due, problem)
+            else:
+                entry.failures = 0
+                self._end(entry, due, FireState.DONE)
+            self._open -= 1
+            if not entry.waiting:
+                break
+            due = entry.waiting.popleft()
+        entry.running -= 1
+        self._changed.set()
+
+    async def _failed(self, entry: _Entry, due: Due, problem: Exception) -> None:
+        job = entry.job
+        if due.attempt <= job.retries:
+            pause = min(_RETRY_LONGEST, _RETRY_FIRST * 2 ** (due.attempt - 1)) * random.uniform(0.75, 1.25)
+            again = self._clock.now() + timedelta(seconds=pause)
+            self._log.warning("a job failed, and is tried again", job=job.name, attempt=due.attempt, reason=str(problem),
+                              again=again.isoformat(timespec="seconds"))  # fmt: skip
+            self._end(entry, due, FireState.RETRY, error=str(problem), retry_at=again)
+            self._push(again, entry, replace(due, attempt=due.attempt + 1))
+            return
+        entry.failures += 1
+        self._log.error("a job failed", job=job.name, due=due.key.due.isoformat(), attempt=due.attempt,
+                        reason=str(problem))  # fmt: skip
+        self._end(entry, due, FireState.FAILED, error=str(problem))
+        if 0 < job.pause_after <= entry.failures and not entry.paused:
+            reason = f"it failed {entry.failures} times one after the other, at last: {problem}"
+            entry.paused = True
+            self._log.error("a job is paused", job=job.name, reason=reason)
+            if job.kept:
+                await self._paused_for_good(job, reason)
+            if self._on_paused is not None:
+                self._on_paused(job, reason)
+
+    async def _paused_for_good(self, job: Job, reason: str) -> None:
+        try:
+            await self._store.pause(job.name, reason, self._clock.now())
+        except StoreError as problem:
+            self._log.error("that a job is paused could not be stored", job=job.name, reason=str(problem))
+
+    def _end(
+        self, entry: _Entry, due: Due, state: FireState, *, error: str | None = None, retry_at: datetime | None = None
+    ) -> None:
+        if not entry.job.kept:
+            return
+        self._ended[due.key] = FireRecord(
+            key=due.key, state=state, process=self._process, begun=due.begun, attempts=due.attempt,
+            ended=self._clock.now(), retry_at=retry_at, error=error,
+        )  # fmt: skip
+        self._something_ended.set()
+
+    async def _write_ends(self) -> None:
+        """While one transaction goes on, the next is gathered."""
+        while True:
+            await self._something_ended.wait()  # no deadline: there is nothing to write before
+            self._something_ended.clear()
+            try:
+                await self._write_what_ended()
+            except StoreError as problem:
+                self._log.error("how jobs ended waits: the database cannot be written", reason=str(problem))
+                await self._clock.sleep(_STORE_AGAIN)
+                self._something_ended.set()
+
+    async def _write_what_ended(self) -> None:
+        ended = dict(self._ended)
+        await self._store.end(list(ended.values()))
+        for key, fire in ended.items():
+            if self._ended.get(key) is fire:
+                del self._ended[key]
+
+    # --- others, and those before us --------------------------------------------------------------------------
+
+    async def _look_round(self) -> None:
+        pruned: datetime | None = None
+        while True:
+            await self._clock.sleep(_LOOK_ROUND)
+            now = self._clock.now()
+            try:
+                if self._open:
+                    await self._hold(now, renew=True)
+                await self._own_left(now)
+                if pruned is None or now - pruned > timedelta(days=1):
+                    await self._store.prune(now - _KEPT_FOR)
+                    pruned = now
+            except StoreError as problem:
+                self._log.error("jobs of others were not looked at", reason=str(problem))
+
+    async def _hold(self, now: datetime, *, renew: bool = False) -> None:
+        """Have a lease that reaches beyond the next renewal."""
+        if renew or self._held_until is None or self._held_until - now < LEASE / 2:
+            await self._store.hold(self._process, now + LEASE)
+            self._held_until = now + LEASE
+
+    async def _own_left(self, now: datetime) -> None:
+        """Take over what a process that is gone has left."""
+        for fire in await self._store.open_fires():
+            entry = self._entries.get(fire.key.job)
+            if fire.process == self._process or entry is None or not entry.stored:
+                continue
+            if not await self._is_gone(fire.process, now) or not await self._store.take_over(self._process, fire):
+                continue
+            self._log.warning("a job is taken up again: who ran it is gone", job=fire.key.job,
+                              due=fire.key.due.isoformat())  # fmt: skip
+            due = Due(key=fire.key, begun=fire.begun, attempt=fire.attempts + (fire.state is FireState.RETRY))
+            self._push(fire.retry_at if fire.state is FireState.RETRY and fire.retry_at else now, entry, due)
+
+    async def _is_gone(self, process: str, now: datetime) -> bool:
+        if is_gone(process):
+            return True
+        lease = await self._store.lease(process)
+        return lease is None or lease < now
