@@ -148,7 +148,7 @@ class App:
             timeout=config.runtime.handler_timeout.total_seconds(),
             on_pressure=lambda on: self._press("handlers", on),
         )
-        self.scheduler = scheduler_of(self.dispatcher)
+        self.scheduler = scheduler_of(self.dispatcher, storage.jobs)
         self.link.serve_adhoc(AdhocService(self.dispatcher))
 
     async def _run_parts(self, rooms: Sequence[RoomSettings]) -> None:

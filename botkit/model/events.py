@@ -67,9 +67,16 @@ class BotStopping(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick(Event):
-    """A schedule is due. ``at`` is the time it was due, not the time it ran."""
+    """A schedule is due. ``at`` is the time it was due, not the time it ran, which is ``begun`` (None: the same).
+
+    ``key`` is the same whenever this one is run again, after a failure or a crash; None outside of the scheduler.
+    ``arguments`` are what a job was made with (JSON).
+    """
 
     job: str
+    key: str | None = None
+    begun: datetime | None = None
+    arguments: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

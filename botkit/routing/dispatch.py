@@ -53,7 +53,7 @@ class _Job:
 
 
 _Item = tuple[Event, Entry, CommandLine | None] | _Job
-_Left = tuple[Awaitable[None], int]
+_Left = tuple[Awaitable[object], int]
 
 
 class Dispatcher:
@@ -221,7 +221,7 @@ class Dispatcher:
         sender = getattr(event, "sender", None)
         return isinstance(sender, Address) and sender.bare == self.services.link.address.bare
 
-    def _run(self, item: _Item) -> Awaitable[None] | None:
+    def _run(self, item: _Item) -> Awaitable[object] | None:
         """Handle ``item`` as far as it goes without waiting, which is mostly to its end; the rest is to be awaited."""
         if isinstance(item, _Job):
             return item.work()
@@ -264,7 +264,7 @@ class Dispatcher:
                     return rest, number + 1
         return None
 
-    def _attempt(self, handler: Loaded, event: Event, ctx: Context[Any]) -> Awaitable[None] | None:
+    def _attempt(self, handler: Loaded, event: Event, ctx: Context[Any]) -> Awaitable[object] | None:
         """Call one handler, which is done at once, or has something left that is to be awaited. Raises nothing."""
         try:
             values: tuple[object, ...] = ()
@@ -322,23 +322,23 @@ class Dispatcher:
         key: Hashable = ctx.room.address if ctx.room is not None else ctx.sender_jid and ctx.sender_jid.bare
         return await self._in_lane(key, lambda: self._caller.invoke(command, ctx, values), peer=ctx.room is None)
 
-    async def run_schedule(self, schedule: LoadedSchedule, tick: Tick, room: Address | None = None) -> None:
+    async def run_schedule(self, schedule: LoadedSchedule, tick: Tick, room: Address | None = None) -> bool:
         """Run a scheduled handler in the lane of ``room``, or of the job, and say and do what it returns.
 
-        What it raises is logged and counted. Does nothing where the module is not active.
+        What it raises is logged and counted, and makes this False. Does nothing where the module is not active.
         """
         ctx = self._contexts.of(schedule.runtime, tick, RoomHandle(room, self.services.link) if room else None)
         if ctx is None:
-            return
+            return True
 
         name = label(schedule.runtime, schedule.spec)
 
-        async def work() -> None:
+        async def work() -> bool:
             handled.set(tick)
             self.tallies.of(name).calls += 1
-            await self._guarded(name, tick, limited(_run_call(schedule, tick, ctx), schedule.timeout))
+            return await self._guarded(name, tick, limited(_run_call(schedule, tick, ctx), schedule.timeout))
 
-        await self._in_lane(room or tick.job, work)
+        return await self._in_lane(room or tick.job, work)
 
     async def run_adhoc(self, loaded: LoadedAdhoc, requester: Address, form: Form | None) -> object:
         """Run one step of a hand-written ad-hoc command; returns what it returned.
@@ -347,7 +347,8 @@ class Dispatcher:
         """
         return await self._in_lane(requester.bare, lambda: self._caller.run_adhoc(loaded, requester, form), peer=True)
 
-    async def _guarded(self, name: str, event: Event, work: Awaitable[None]) -> None:
+    async def _guarded(self, name: str, event: Event, work: Awaitable[None]) -> bool:
+        """False if it failed."""
         try:
             with self.tallies.of(name).waiting():
                 await work
@@ -358,6 +359,9 @@ class Dispatcher:
                 raise
             # Not we were cancelled, but something that the handler waited for.
             self._note(name, event, problem)
+        else:
+            return True
+        return False
 
     async def _in_lane(self, key: Hashable, work: Callable[[], Awaitable[T]], *, peer: bool = False) -> T:
         return await self._start(key, work, peer=peer)

@@ -49,7 +49,7 @@ class Lanes(Generic[T]):
 
     def __init__(
         self,
-        run: Callable[[T], Awaitable[None] | None],
+        run: Callable[[T], Awaitable[object] | None],
         spawn: Spawn,
         log: Logger,
         *,

@@ -29,6 +29,7 @@ from botkit.model.events import (
     StatusChanged,
     SubjectChanged,
 )
+from botkit.model.jobs import Missed
 from botkit.model.rooms import Affiliation, Role
 from botkit.routing.context import Middleware
 from botkit.routing.converters import Converter
@@ -200,11 +201,19 @@ class Router:
         rooms: Iterable[Address | str] | None = None,
         name: str | None = None,
         timeout: float | None = None,
+        missed: Missed = Missed.ONCE,
+        grace: timedelta = timedelta(minutes=5),
+        retries: int = 3,
+        pause_after: int = 5,
+        kept: bool | None = None,
     ) -> Callable[[F], F]:
         """Run by the clock: a cron expression of five fields in a time zone, or an interval.
 
         ``rooms`` None: once, with no room; (): once for each room of the module; else for these.
-        ``name`` stays the same over restarts; the function's name where it is None.
+        ``name`` stays the same over restarts; the function's name where it is None. Times that passed while the bot was
+        away are run as ``missed`` says, if they are no later than ``grace``. What fails is tried ``retries`` times
+        more; after ``pause_after`` times that failed for good the job is paused. ``kept``: each time is noted in the
+        database and happens once, whatever is killed; None: so with cron, and intervals live in the process alone.
         """
         interval = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         if (cron is None) == (interval <= timedelta(0)):
@@ -223,6 +232,11 @@ class Router:
                     interval=interval if cron is None else None,
                     rooms=where,
                     timeout=timeout,
+                    missed=missed,
+                    grace=grace,
+                    retries=retries,
+                    pause_after=pause_after,
+                    kept=cron is not None if kept is None else kept,
                 )
             )
             return handler

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -10,6 +10,7 @@ from typing import Any
 
 from botkit.model.address import Address
 from botkit.model.events import Event
+from botkit.model.jobs import Missed
 from botkit.model.rooms import Affiliation, Role
 from botkit.routing.filters import Filter
 
@@ -83,17 +84,26 @@ class CommandSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSpec(Spec):
-    """A handler that runs by the clock: by ``cron`` (five fields, in ``timezone``) or every ``interval``.
+    """A handler that runs by the clock: by ``cron`` (five fields, in ``timezone``), every ``interval``, or by ``rule``
+    (what a trigger of ``botkit.services.schedule`` gives as its ``rule``).
 
     ``rooms`` None: it runs once with no room; else once for each of these rooms, () meaning every
-    room in which its module is active. ``job`` is a name that stays the same over restarts.
+    room in which its module is active. ``job`` is a name that stays the same over restarts. The rest says what becomes
+    of times that passed and of runs that failed; see ``JobRecord``. ``kept``: each of its times is noted in the
+    database, so that it happens once, and late rather than never.
     """
 
     job: str
     cron: str | None = None
     timezone: str | None = None
     interval: timedelta | None = None
+    rule: Mapping[str, object] | None = None
     rooms: tuple[Address, ...] | None = None
+    missed: Missed = Missed.ONCE
+    grace: timedelta = timedelta(minutes=5)
+    retries: int = 3
+    pause_after: int = 5
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -214,8 +214,8 @@ def _job_row(job: JobRecord) -> tuple[object, ...]:
 
 
 def _job(row: Sequence[object]) -> JobRecord:
-    (name, rule, handler, arguments, rooms, missed, grace, retries, pause_after, at_once, owner, declared, made, checked,
-     failures, paused, reason) = row  # fmt: skip
+    (name, rule, handler, arguments, rooms, missed, grace, retries, pause_after, at_once, owner, declared,
+     made, checked, failures, paused, reason) = row  # fmt: skip
     return JobRecord(
         name=_text(name),
         rule=json.loads(_text(rule)),

@@ -82,7 +82,7 @@ class FakeClock:
                 continue
             self._passed = max(self._passed, due)
             waiter.set_result(None)
-            for _ in range(5):  # lets who woke run, and sleep again
+            for _ in range(20):  # lets who woke run, and sleep again
                 await asyncio.sleep(0)
         self._passed = end
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from botkit.errors import ConfigError
 from botkit.services.schedule import scheduler_of
+from botkit.storage.memory_jobs import MemoryJobs
 from botkit.testing.tester import RoomTester
 from bots import herald
 
@@ -23,7 +24,7 @@ def config(**more: Any) -> dict[str, Any]:
 
 async def test_a_notice_is_posted_when_its_time_has_come() -> None:
     async with RoomTester(herald.module, config=config()) as room:
-        running = asyncio.create_task(scheduler_of(room.dispatcher).run())
+        running = asyncio.create_task(scheduler_of(room.dispatcher, MemoryJobs()).run())
         await room.settle()
         await room.passes(19 * 3600)  # from Monday noon UTC to Tuesday 08:00 in Berlin
         assert room.said == []

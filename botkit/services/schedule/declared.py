@@ -17,7 +17,7 @@ from botkit.routing.plan import LoadedSchedule
 from botkit.routing.specs import ScheduleSpec
 from botkit.services.schedule.job import Due, Job, Run
 from botkit.services.schedule.scheduler import OnPaused, Scheduler
-from botkit.services.schedule.times import Cron, Interval, Trigger
+from botkit.services.schedule.times import Cron, Interval, Trigger, trigger_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -59,7 +59,9 @@ def jobs_of(dispatcher: Schedules) -> list[Job]:
     for schedule in dispatcher.schedules:
         name = f"{schedule.runtime.name}.{schedule.spec.job}"
         try:
-            jobs.append(job_of(schedule.spec, name, dispatcher.services.clock.now(), run_in_rooms(dispatcher, schedule)))
+            jobs.append(
+                job_of(schedule.spec, name, dispatcher.services.clock.now(), run_in_rooms(dispatcher, schedule))
+            )
         except ConfigError as problem:
             mistakes += problem.mistakes
     if mistakes:
@@ -74,10 +76,12 @@ def job_of(spec: ScheduleSpec, name: str, now: datetime, run: Run) -> Job:
     """
     try:
         trigger: Trigger
-        if spec.cron is not None:
+        if spec.rule is not None:
+            trigger = trigger_of(spec.rule)
+        elif spec.cron is not None:
             trigger = Cron.parse(spec.cron, spec.timezone, now=now)
         else:
-            assert spec.interval is not None, "a ScheduleSpec has cron or interval"
+            assert spec.interval is not None, "a ScheduleSpec says when"
             # Kept over restarts a beat must not begin anew with each: it is counted from a moment that stays.
             trigger = Interval(spec.interval, _EPOCH if spec.kept else now)
     except ConfigError as problem:

@@ -16,21 +16,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from botkit.errors import BotkitError, StoreError
+from botkit.errors import StoreError
 from botkit.model.jobs import FireKey, FireRecord, FireState
 from botkit.ports import Clock, JobStore
 from botkit.routing.context import Logger
 from botkit.services.schedule.job import Due, Job
+from botkit.services.schedule.ledger import STORE_AGAIN, Ledger
 from botkit.services.schedule.missed import PUNCTUAL, judge
-from botkit.services.schedule.process import is_gone, own_name
+from botkit.services.schedule.process import own_name
 
 LONGEST_SLEEP = 10.0  # seconds; then the wall clock is looked at again, which may have been set or have stood still
-LEASE = timedelta(seconds=60)
-"""For how long a process that was heard of counts as alive, where nothing better is known."""
 _LOOK_ROUND = 20.0  # seconds between renewals of our lease, and looks at others'
 _BATCH = 500  # fires noted in one transaction
 _MOST_OPEN = 2000  # fires begun and not ended; what is due beyond that waits its turn, in the heap
-_STORE_AGAIN = 5.0  # seconds until a store that failed is tried again
 _RETRY_FIRST, _RETRY_LONGEST = 10.0, 1800.0
 _KEPT_FOR = timedelta(days=30)
 
@@ -44,6 +42,7 @@ class _Entry:
     stored: bool = False
     paused: bool = False
     failures: int = 0
+    next: datetime | None = None  # its turn, if any; another that is still in the heap counts no more
     running: int = 0
     waiting: deque[Due] = field(default_factory=deque)
 
@@ -73,24 +72,29 @@ class Scheduler:
         self._clock = clock
         self._log = log
         self._store = store
-        self._process = process or own_name()
+        self._ledger = Ledger(store, process or own_name(), clock, log)
         self._on_paused = on_paused
         self._entries: dict[str, _Entry] = {}
         self._turns: list[_Turn] = []
         self._numbers = itertools.count()
         self._open = 0  # begun, and not ended
-        self._ended: dict[FireKey, FireRecord] = {}
-        self._something_ended = asyncio.Event()
         self._changed = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
-        self._held_until: datetime | None = None
+        self._swept = False  # what is not declared any more was looked for
 
     # --- which jobs there are ---------------------------------------------------------------------------------
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Take in ``jobs``, before or during ``run``. One with the name of an earlier one replaces it."""
+        """Take in ``jobs``, before or during ``run``. One with the name of an earlier one replaces it.
+
+        What runs of the earlier one, or waits to be tried again, goes on.
+        """
         for job in jobs:
-            self._entries[job.name] = _Entry(job, self._clock.now())
+            entry = self._entries.get(job.name)
+            if entry is None:
+                self._entries[job.name] = _Entry(job, self._clock.now())
+            else:
+                entry.job, entry.stored = job, False
         self._changed.set()
 
     async def keep(self, job: Job) -> None:
@@ -127,7 +131,7 @@ class Scheduler:
         now = self._clock.now()
         if entry.job.kept:
             await self._store.pause(name, None, None)
-            await self._store.begin(self._process, now, checked={name: now})
+            await self._ledger.begin(now, checked={name: now})
         entry.paused, entry.failures = False, 0
         entry.checked = max(entry.checked, now)
         self._arm(entry)
@@ -139,7 +143,7 @@ class Scheduler:
         if entry is None:
             return False
         key = FireKey(name, self._clock.now())
-        if not entry.job.kept or key in await self._note({key: entry}, {}):
+        if not entry.job.kept or key in await self._ledger.begin(key.due, [key], checked={}):
             self._start(entry, Due(key=key, begun=key.due))
         return True
 
@@ -166,14 +170,15 @@ class Scheduler:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                group.create_task(self._write_ends(), name="schedule: ends")
+                self._swept = False
+                group.create_task(self._ledger.run(), name="schedule: ends")
                 group.create_task(self._look_round(), name="schedule: others")
                 while True:
                     try:
                         more = await self._turn()
                     except StoreError as problem:
                         self._log.error("jobs wait: the database cannot be written", reason=str(problem))
-                        await self._clock.sleep(_STORE_AGAIN)
+                        await self._clock.sleep(STORE_AGAIN)
                     else:
                         if not more:
                             await self._rest()
@@ -182,13 +187,18 @@ class Scheduler:
 
     async def flush(self) -> None:
         """Write down how fires ended; for the way down, after ``run`` was cancelled. Raises ``StoreError``."""
-        await self._write_what_ended()
+        await self._ledger.flush()
 
     async def _turn(self) -> bool:
         """Do what is due; True if there may be more at once."""
         self._changed.clear()
         if new := [entry for entry in self._entries.values() if not entry.stored]:
             await self._take_in(new)
+        if not self._swept:
+            for record in await self._store.jobs():
+                if record.declared and record.name not in self._entries:  # code or config has it no more
+                    await self._store.remove(record.name)
+            self._swept = True
         return await self._fire_due()
 
     async def _take_in(self, entries: list[_Entry]) -> None:
@@ -205,9 +215,9 @@ class Scheduler:
             await self._own_left(now)
 
     def _arm(self, entry: _Entry) -> None:
-        due = None if entry.paused else entry.job.trigger.next(entry.checked)
-        if due is not None:
-            self._push(due, entry)
+        entry.next = None if entry.paused else entry.job.trigger.next(entry.checked)
+        if entry.next is not None:
+            self._push(entry.next, entry)
 
     def _push(self, at: datetime, entry: _Entry, retry: Due | None = None) -> None:
         heapq.heappush(self._turns, _Turn(at, next(self._numbers), entry, retry))
@@ -224,19 +234,23 @@ class Scheduler:
         while self._turns and self._turns[0].at <= now and len(begun) < _BATCH and self._open + len(begun) < _MOST_OPEN:
             turn = heapq.heappop(self._turns)
             entry = turn.entry
-            if entry.paused or self._entries.get(entry.job.name) is not entry:
+            if self._entries.get(entry.job.name) is not entry:
                 continue
             if turn.retry is not None:
-                self._start(entry, turn.retry)
-                continue
-            turns.append(turn)
-            self._judge(entry, now, begun, missed, checked)
+                self._try_again(entry, turn.retry)
+            elif turn.at == entry.next and not entry.paused:
+                turns.append(turn)
+                self._judge(entry, now, begun, missed, checked)
         if not turns:
             return False
         kept = {key: entry for key, entry in begun.items() if entry.job.kept}
         try:
-            mine = await self._note(kept, {name: at for name, at in checked.items() if self._entries[name].job.kept},
-                                    [key for key in missed if self._entries[key.job].job.kept], now)  # fmt: skip
+            mine = await self._ledger.begin(
+                now,
+                kept,
+                missed=[key for key in missed if self._entries[key.job].job.kept],
+                checked={name: at for name, at in checked.items() if self._entries[name].job.kept},
+            )
         except BaseException:
             for turn in turns:  # nothing was noted: they come again
                 heapq.heappush(self._turns, turn)
@@ -272,20 +286,6 @@ class Scheduler:
                 "a job runs late", job=job.name, due=verdict.run[0].isoformat(), late=str(now - verdict.run[0])
             )
 
-    async def _note(
-        self,
-        begun: dict[FireKey, _Entry],
-        checked: dict[str, datetime],
-        missed: Iterable[FireKey] = (),
-        now: datetime | None = None,
-    ) -> set[FireKey]:
-        at = now or self._clock.now()
-        missed = list(missed)
-        if not (begun or checked or missed):
-            return set()
-        await self._hold(at)
-        return await self._store.begin(self._process, at, begun=list(begun), missed=missed, checked=checked)
-
     async def _rest(self) -> None:
         """Wait for the next time, or until something changes; no longer than the wall clock may go unseen."""
         left = LONGEST_SLEEP
@@ -298,6 +298,12 @@ class Scheduler:
         finally:
             sleep.cancel()
             changed.cancel()
+
+    def _try_again(self, entry: _Entry, due: Due) -> None:
+        if entry.paused:
+            self._end(entry, due, FireState.FAILED, error="the job was paused before it was tried again")
+        else:
+            self._start(entry, due)
 
     # --- one fire ---------------------------------------------------------------------------------------------
 
@@ -331,8 +337,8 @@ class Scheduler:
         if due.attempt <= job.retries:
             pause = min(_RETRY_LONGEST, _RETRY_FIRST * 2 ** (due.attempt - 1)) * random.uniform(0.75, 1.25)
             again = self._clock.now() + timedelta(seconds=pause)
-            self._log.warning("a job failed, and is tried again", job=job.name, attempt=due.attempt, reason=str(problem),
-                              again=again.isoformat(timespec="seconds"))  # fmt: skip
+            self._log.warning("a job failed, and is tried again", job=job.name, attempt=due.attempt,
+                              again=again.isoformat(timespec="seconds"), reason=str(problem))  # fmt: skip
             self._end(entry, due, FireState.RETRY, error=str(problem), retry_at=again)
             self._push(again, entry, replace(due, attempt=due.attempt + 1))
             return
@@ -360,30 +366,11 @@ class Scheduler:
     ) -> None:
         if not entry.job.kept:
             return
-        self._ended[due.key] = FireRecord(
-            key=due.key, state=state, process=self._process, begun=due.begun, attempts=due.attempt,
+        fire = FireRecord(
+            key=due.key, state=state, process=self._ledger.process, begun=due.begun, attempts=due.attempt,
             ended=self._clock.now(), retry_at=retry_at, error=error,
         )  # fmt: skip
-        self._something_ended.set()
-
-    async def _write_ends(self) -> None:
-        """While one transaction goes on, the next is gathered."""
-        while True:
-            await self._something_ended.wait()  # no deadline: there is nothing to write before
-            self._something_ended.clear()
-            try:
-                await self._write_what_ended()
-            except StoreError as problem:
-                self._log.error("how jobs ended waits: the database cannot be written", reason=str(problem))
-                await self._clock.sleep(_STORE_AGAIN)
-                self._something_ended.set()
-
-    async def _write_what_ended(self) -> None:
-        ended = dict(self._ended)
-        await self._store.end(list(ended.values()))
-        for key, fire in ended.items():
-            if self._ended.get(key) is fire:
-                del self._ended[key]
+        self._ledger.end(fire)
 
     # --- others, and those before us --------------------------------------------------------------------------
 
@@ -394,7 +381,7 @@ class Scheduler:
             now = self._clock.now()
             try:
                 if self._open:
-                    await self._hold(now, renew=True)
+                    await self._ledger.hold(now, renew=True)
                 await self._own_left(now)
                 if pruned is None or now - pruned > timedelta(days=1):
                     await self._store.prune(now - _KEPT_FOR)
@@ -402,27 +389,9 @@ class Scheduler:
             except StoreError as problem:
                 self._log.error("jobs of others were not looked at", reason=str(problem))
 
-    async def _hold(self, now: datetime, *, renew: bool = False) -> None:
-        """Have a lease that reaches beyond the next renewal."""
-        if renew or self._held_until is None or self._held_until - now < LEASE / 2:
-            await self._store.hold(self._process, now + LEASE)
-            self._held_until = now + LEASE
-
     async def _own_left(self, now: datetime) -> None:
-        """Take over what a process that is gone has left."""
-        for fire in await self._store.open_fires():
-            entry = self._entries.get(fire.key.job)
-            if fire.process == self._process or entry is None or not entry.stored:
-                continue
-            if not await self._is_gone(fire.process, now) or not await self._store.take_over(self._process, fire):
-                continue
-            self._log.warning("a job is taken up again: who ran it is gone", job=fire.key.job,
-                              due=fire.key.due.isoformat())  # fmt: skip
-            due = Due(key=fire.key, begun=fire.begun, attempt=fire.attempts + (fire.state is FireState.RETRY))
-            self._push(fire.retry_at if fire.state is FireState.RETRY and fire.retry_at else now, entry, due)
-
-    async def _is_gone(self, process: str, now: datetime) -> bool:
-        if is_gone(process):
-            return True
-        lease = await self._store.lease(process)
-        return lease is None or lease < now
+        stored = {name: entry for name, entry in self._entries.items() if entry.stored}
+        for fire in await self._ledger.take_over(stored, now):
+            waits = fire.state is FireState.RETRY
+            due = Due(key=fire.key, begun=fire.begun, attempt=fire.attempts + waits)
+            self._push(fire.retry_at if waits and fire.retry_at else now, stored[fire.key.job], due)
