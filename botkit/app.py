@@ -47,6 +47,9 @@ Progress = Callable[[CatchUpProgress | CatchUpResult], None]
 _CATCH_UP_AGAIN = 30.0
 """Seconds until an archive that did not answer to the end is asked again, while we are in the room."""
 
+_CATCH_UP_LATER = 900.0
+"""Seconds until one that could not be read at all is asked again."""
+
 _DRAIN_SHARE = 0.5
 """Of the time for shutting down, how much handlers get to finish; the rest is for rooms, store and stream."""
 
@@ -110,6 +113,7 @@ class App:
         rooms = await asyncio.to_thread(self.config.room_settings)  # may ask commands for passwords
         async with SqliteStorage.open(self.config.storage.path, self.config.account.jid) as storage:
             self._build(storage)
+            await self.history.begin()
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self._run_parts(rooms)
@@ -216,27 +220,33 @@ class App:
             self.dispatcher.dispatch(BotStarted(at=self._clock.now()))
 
     async def _catch_up(self, room: Address) -> None:
-        info = self.link.room(room)
-        if info is not None and not info.archive:
-            self._log.info("no history to catch up: the room keeps no archive", room=str(room))
-            return
+        told: CatchUpResult | None = None
         while True:
             result = await self.history.catch_up(room, on_events=self._caught_up, progress=self._progress)
-            self._tell_catch_up(result)
-            if result.status is not CatchUpStatus.INTERRUPTED:
+            if told is None or (result.status, result.reason) != (told.status, told.reason):
+                self._tell_catch_up(result)
+            told = result
+            if result.status is CatchUpStatus.CAUGHT_UP:
                 return
-            await self._clock.sleep(_CATCH_UP_AGAIN)
+            # A room may begin to keep an archive, or to let us read it, while we are in.
+            soon = result.status is CatchUpStatus.INTERRUPTED
+            await self._clock.sleep(_CATCH_UP_AGAIN if soon else _CATCH_UP_LATER)
             info = self.link.room(room)
-            if info is None or info.state is not RoomState.JOINED or self.history.caught_up(room):
+            if info is None or info.state is not RoomState.JOINED or self.history.visit(room) != result.visit:
                 return  # the next time that we come in begins another
 
     def _tell_catch_up(self, result: CatchUpResult) -> None:
         if self._progress is not None:
             self._progress(result)
-        tell = self._log.info if result.status is CatchUpStatus.CAUGHT_UP else self._log.warning
-        shown = {"gap": f"{result.gap[0]:%F %T} to {result.gap[1]:%F %T} UTC"} if result.gap else {}
+        if result.status is CatchUpStatus.UNAVAILABLE and result.no_archive:
+            tell, event = self._log.info, "no history to catch up: the room keeps no archive"
+        else:
+            calm = result.status is CatchUpStatus.CAUGHT_UP
+            tell, event = self._log.info if calm else self._log.warning, f"history {result.status.value}"
+        shown: dict[str, object] = {"read": result.read, "new": result.new}
+        shown |= {"gap": f"{result.gap[0]:%F %T} to {result.gap[1]:%F %T} UTC"} if result.gap else {}
         shown |= {"reason": result.reason} if result.reason else {}
-        tell(f"history {result.status.value}", room=str(result.room), read=result.read, new=result.new, **shown)
+        tell(event, room=str(result.room), **shown)
 
     async def _caught_up(self, events: Sequence[Event]) -> None:
         # Awaited: a page is written down as read only after its messages were handled, so that a crash in between

@@ -16,7 +16,7 @@ from rich.text import Text
 from botkit.clock import SystemClock
 from botkit.errors import MisuseError
 from botkit.model.address import Address
-from botkit.model.archive import LogQuery, LogRow
+from botkit.model.archive import Gap, GapReason, LogQuery, LogRow
 from botkit.storage.sqlite import SqliteStorage
 
 # Controls could steer the terminal, line and paragraph separators break a line in two, bidirectional controls and tags
@@ -29,6 +29,14 @@ _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SPAN = re.compile(r"(?:\d{1,6}[smhdw])+")
 _INDENT = " " * 6
+_EVER = datetime.min.replace(tzinfo=UTC)
+_MISSING = {
+    GapReason.EXPIRED: "the room's archive had forgotten it",
+    GapReason.FORBIDDEN: "the room's archive may not be read",
+    GapReason.NO_ARCHIVE: "the room kept no archive",
+    GapReason.FAILED: "the room's archive could not be read",
+    GapReason.NOT_READ: "older than what was to be read",
+}
 
 
 def show_history(
@@ -54,21 +62,39 @@ def show_history(
         since=None if since is None else parse_since(since, SystemClock().now()),
         limit=limit,
     )
-    rows, rooms = asyncio.run(_read(database, account, query))
+    rows, gaps, rooms = asyncio.run(_read(database, account, query))
+    lines = _merged(rows, gaps)
     if json:
-        _write_lines(console, (as_json(row, originals=originals) for row in rows))
+        _write_lines(console, (as_json(line, originals=originals) for line in lines))
     elif console.is_terminal:
-        _print_chat(console, rows, search=search, originals=originals)
+        _print_chat(console, lines, search=search, originals=originals)
     else:
-        _write_lines(console, (as_line(row, originals=originals) for row in rows))
+        _write_lines(console, (as_line(line, originals=originals) for line in lines))
     if not rows and room.bare not in rooms:
         _say_what_there_is(database, account, room, rooms)
     return len(rows)
 
 
-async def _read(database: Path, account: Address, query: LogQuery) -> tuple[list[LogRow], list[Address]]:
+async def _read(database: Path, account: Address, query: LogQuery) -> tuple[list[LogRow], list[Gap], list[Address]]:
     async with SqliteStorage.open(database, account, read_only=True) as storage:
-        return await storage.log.find(query), await storage.log.rooms()
+        rows, gaps = await storage.log.find(query), await storage.log.gaps(query.room)
+        return rows, _between(rows, gaps, query), await storage.log.rooms()
+
+
+def _between(rows: list[LogRow], gaps: list[Gap], query: LogQuery) -> list[Gap]:
+    """The open gaps in the part of the past that ``rows`` are; none in the results of a search, which has holes."""
+    begin = query.since or _EVER
+    if query.search is not None:
+        return []
+    if rows and len(rows) == query.limit:
+        begin = max(begin, rows[0].at)
+    return [gap for gap in gaps if gap.closed is None and (gap.before is None or gap.before > begin)]
+
+
+def _merged(rows: list[LogRow], gaps: list[Gap]) -> list[LogRow | Gap]:
+    placed: list[tuple[datetime, bool, LogRow | Gap]] = [(row.at, False, row) for row in rows]
+    placed += [(gap.after or _EVER, True, gap) for gap in gaps]
+    return [line for _, _, line in sorted(placed, key=lambda one: one[:2])]
 
 
 def _say_what_there_is(database: Path, account: Address, room: Address, rooms: list[Address]) -> None:
@@ -120,8 +146,13 @@ def _one_line(text: str) -> str:
 # --- for programs ---------------------------------------------------------------------------------------------
 
 
-def as_json(row: LogRow, *, originals: bool) -> str:
-    """One JSON object on one line. Times are UTC; ``original`` is there only where it was asked for."""
+def as_json(row: LogRow | Gap, *, originals: bool) -> str:
+    """One JSON object on one line. Times are UTC; ``original`` is there only where it was asked for.
+
+    A gap's has ``gap``, its reason, which no message has.
+    """
+    if isinstance(row, Gap):
+        return _gap_json(row)
     values = {
         "at": _iso(row.at),
         "room": str(row.room),
@@ -141,12 +172,32 @@ def as_json(row: LogRow, *, originals: bool) -> str:
     return printable(jsonlib.dumps(values, ensure_ascii=False))
 
 
+def _gap_json(gap: Gap) -> str:
+    values = {
+        "gap": gap.reason.value,
+        "room": str(gap.room),
+        "after": _iso(gap.after),
+        "after_id": gap.after_id,
+        "before": _iso(gap.before),
+        "before_id": gap.before_id,
+        "found": _iso(gap.found),
+    }
+    return printable(jsonlib.dumps(values, ensure_ascii=False))
+
+
 def _iso(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def as_line(row: LogRow, *, originals: bool) -> str:
-    """One line for a pipe: time, nick and text, apart by tabs; a line feed in the text is shown as an escape."""
+def as_line(row: LogRow | Gap, *, originals: bool) -> str:
+    """One line for a pipe: time, nick and text, apart by tabs; a line feed in the text is shown as an escape.
+
+    A gap's has no nick, and the time from which on something may be missing, if there is one.
+    """
+    if isinstance(row, Gap):
+        begin, end = (None if at is None else _iso(at.replace(microsecond=0)) for at in (row.after, row.before))
+        until = f" until {end}" if end else ""
+        return f"{begin or ''}\t\t[something may be missing{until}: {_MISSING[row.reason]}]"
     parts = [_one_line(row.body)] if row.body else []
     parts += [_one_line(mark) for mark in _marks(row, originals=originals)]
     return f"{_iso(row.at.replace(microsecond=0))}\t{_one_line(row.nick)}\t{' '.join(parts)}"
@@ -172,14 +223,23 @@ def _write_lines(console: Console, lines: Iterable[str]) -> None:
 # --- for people -----------------------------------------------------------------------------------------------
 
 
-def _print_chat(console: Console, rows: list[LogRow], *, search: str | None, originals: bool) -> None:
+def _print_chat(console: Console, lines: list[LogRow | Gap], *, search: str | None, originals: bool) -> None:
     day = None
-    for row in rows:
+    for row in lines:
+        if isinstance(row, Gap):
+            console.print(Text(_gap_line(row), style="yellow"), highlight=False)
+            continue
         local = row.at.astimezone()
         if local.date() != day:
             day = local.date()
             console.rule(Text(local.strftime("%A, %d %B %Y"), style="dim"), style="dim")
         console.print(_chat_line(row, local, search=search, originals=originals), soft_wrap=False, highlight=False)
+
+
+def _gap_line(gap: Gap) -> str:
+    begin, end = (None if at is None else f"{at.astimezone():%F %H:%M}" for at in (gap.after, gap.before))
+    span = f" from {begin}" if begin else ""
+    return f"-- something may be missing{span}{f' to {end}' if end else ''}: {_MISSING[gap.reason]} --"
 
 
 def _chat_line(row: LogRow, local: datetime, *, search: str | None, originals: bool) -> Text:

@@ -111,8 +111,8 @@ class GapReason(Enum):
 
     @property
     def can_be_closed(self) -> bool:
-        """True if a later catch-up may find what is missing."""
-        return self in (GapReason.FORBIDDEN, GapReason.NO_ARCHIVE, GapReason.FAILED)
+        """True if a later catch-up may find what is missing: it was archived, but not told to us."""
+        return self in (GapReason.FORBIDDEN, GapReason.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from botkit.errors import BotkitError, ItemNotFound, LinkClosed, LinkError, RequestTimeout, StanzaError, StoreError
+from botkit.errors import BotkitError, ItemNotFound, LinkClosed, LinkError, StanzaError, StoreError
 from botkit.model.address import Address
-from botkit.model.archive import ArchivedEvent, ArchiveQuery, Cursor, CursorMoved, LogChange, Page
+from botkit.model.archive import ArchivedEvent, ArchiveQuery, Cursor, CursorMoved, GapReason, LogChange, Page
 from botkit.model.events import Event, MessageModerated, MessageRetracted, RoomMessage, TombstoneSeen
 from botkit.model.messages import ArchiveId
+from botkit.services.archive_pages import Pages
+from botkit.services.gaps import Gaps
 from botkit.services.history_changes import changes_of
 
 if TYPE_CHECKING:
@@ -32,9 +34,11 @@ NEAR = timedelta(hours=1)
 storage, only by reading all that stands before it, so that a long gap would cost as its square. What a room's server
 stamped too early by more than this, as its clock was set back, would not be found."""
 
-_STAMPS = timedelta(seconds=1)  # how exact Prosody 0.12 stamps what is archived
+_BY_ID = 5
+"""So many pages are asked for by id alone, which finds whatever a room's server stamped; ``NEAR`` begins after them."""
+
+_NOT_FOR_US = frozenset({"forbidden", "not-allowed", "not-authorized", "registration-required"})
 _WRITE_AT = 500
-_TRIES = 3
 _FIRST_LIMIT = 5000
 
 
@@ -72,7 +76,9 @@ class CatchUpProgress:
 class CatchUpResult:
     """``read`` rows of the archive, ``new`` of them handed on. ``first``: the room was never read before.
 
-    ``gap`` is from when to when messages may be missing because the archive has forgotten them; None: no gap.
+    ``gap`` is from when to when messages may be missing, as the archive has forgotten them or could not be read; None:
+    no gap. What was found is in ``MessageLog.gaps``, too. ``no_archive``: the room keeps none. ``visit`` is for
+    ``History.visit``.
     """
 
     room: Address
@@ -83,6 +89,8 @@ class CatchUpResult:
     first: bool = False
     gap: tuple[datetime, datetime] | None = None
     reason: str | None = None
+    no_archive: bool = False
+    visit: int = 0
 
 
 class _Broken(BotkitError):
@@ -109,18 +117,23 @@ class CatchUp:
         self._since: datetime | None = None
         self._last: Cursor | None = None
         self._gap: tuple[datetime, datetime] | None = None
-        self._read = self._new = self._pages = 0
-        self._first = False
+        self._read = self._new = 0
+        self._pages = Pages(history.link, history.clock, history.options.page_size, self._check)
+        self._gaps = Gaps(history, room, state)
+        self._first = self._no_archive = False
+        self._oldest: Cursor | None = None
         self._floor: datetime | None = None  # when the row before was said, as the log has it
         self._before: ArchiveId | None = None  # the row before, where the log had it already
 
     async def run(self) -> CatchUpResult:
         """Do it. Raises nothing but what cancels it."""
-        info = self._history.link.room(self._room)
-        if info is not None and not info.archive:
-            return self._result(CatchUpStatus.UNAVAILABLE, "the room keeps no archive")
         try:
             await self._history.buffer.flush()  # what was said before we were lost, and moves the cursor
+            info = self._history.link.room(self._room)
+            if info is not None and not info.archive:
+                self._no_archive = True
+                self._gap = await self._gaps.absence(GapReason.NO_ARCHIVE)
+                return self._result(CatchUpStatus.UNAVAILABLE, "the room keeps no archive")
             cursor = await self._history.log.cursor(self._room)
             if cursor is None:
                 self._first = True
@@ -128,13 +141,24 @@ class CatchUp:
             else:
                 self._last, self._since = cursor, cursor.at
                 await self._forward(cursor)
+            await self._gaps.close()
+            self._check()
         except (_Broken, LinkError, StoreError) as problem:
             return self._result(CatchUpStatus.INTERRUPTED, str(problem))
         except StanzaError as problem:
-            status = CatchUpStatus.INTERRUPTED if problem.retryable else CatchUpStatus.UNAVAILABLE
-            return self._result(status, str(problem))
+            return await self._refused(problem)
         self._close_up()
         return self._result(CatchUpStatus.CAUGHT_UP, None)
+
+    async def _refused(self, problem: StanzaError) -> CatchUpResult:
+        if problem.retryable:
+            return self._result(CatchUpStatus.INTERRUPTED, str(problem))
+        reason = GapReason.FORBIDDEN if problem.condition in _NOT_FOR_US else GapReason.FAILED
+        try:
+            self._gap = await self._gaps.absence(reason)
+        except StoreError as unwritten:
+            return self._result(CatchUpStatus.INTERRUPTED, str(unwritten))
+        return self._result(CatchUpStatus.UNAVAILABLE, str(problem))
 
     def _close_up(self) -> None:
         """The last page is in: from here on live messages move the cursor. Nothing can come in between: no await."""
@@ -150,8 +174,8 @@ class CatchUp:
 
     def _result(self, status: CatchUpStatus, reason: str | None) -> CatchUpResult:
         return CatchUpResult(
-            room=self._room, status=status, read=self._read, new=self._new, pages=self._pages,
-            first=self._first, gap=self._gap, reason=reason,
+            room=self._room, status=status, read=self._read, new=self._new, pages=self._pages.read,
+            first=self._first, gap=self._gap, reason=reason, no_archive=self._no_archive, visit=self._visit,
         )  # fmt: skip
 
     # --- ways through the archive -----------------------------------------------------------------------------
@@ -178,7 +202,9 @@ class CatchUp:
                 known = self._last or cursor
                 after, start = None, self._from(known)
                 page = await self._page(ArchiveQuery(archive=self._room, start=start))
-                await self._note_gap(known, page)
+                self._gap = await self._gaps.expired(known, page)
+                if self._gap is not None:
+                    self._floor = known.at  # all that is there came after what we have
             last = _last_id(page)
             await self._take(page)
             # Some servers never say complete; one that ignores ``after`` gives the same page for ever.
@@ -203,39 +229,34 @@ class CatchUp:
     def _near(self, page: Page, start: datetime | None) -> datetime | None:
         """From when the page after ``page`` is to be looked for. Rows that an archive did not stamp count as said now:
         where all are of the last hour nothing is narrowed down."""
-        if not page.rows:
+        if not page.rows or (start is None and self._pages.read < _BY_ID):
             return start
         begin = min(row.at for row in page.rows) - NEAR
         if begin > self._history.clock.now() - 2 * NEAR:
             return start
         return begin if start is None else max(begin, start)
 
-    async def _note_gap(self, cursor: Cursor, page: Page) -> None:
-        """Where the archive has nothing left that we have, something in between may be gone for good."""
-        if await self._known(page):
-            return
-        oldest = page.rows[0].at if page.rows else self._history.clock.now()
-        if oldest > cursor.at - _STAMPS:
-            oldest = max(oldest, cursor.at)
-            self._floor = cursor.at  # all that is there came after what we have
-            self._gap = (cursor.at, oldest)
-            _log.warning(
-                "the archive of %s has forgotten the last message that we know; what was said there from %s to %s"
-                " may be missing",
-                self._room, cursor.at, oldest,
-            )  # fmt: skip
-
     async def _read_first(self) -> None:
         """A room that was never read: from now on, or some of its past, as the options say."""
         wanted = self._history.options.first_catch_up
-        if isinstance(wanted, timedelta):
+        missed = await self._gaps.begin()
+        if missed is not None:  # never read, but seen: its archive was not for us
+            self._since = missed
+            await self._from_time(missed - SLACK)
+        elif isinstance(wanted, timedelta):
             self._since = self._history.clock.now() - wanted
             await self._from_time(self._since)
         elif wanted:
             await self._newest(min(wanted, _FIRST_LIMIT))
         if self._last is None:
             page = await self._page(ArchiveQuery(archive=self._room, before=ArchiveId(""), page_size=1))
+            if page.rows and missed is None:
+                await self._gaps.not_read(None, self._since or self._history.clock.now())
             await self._move(page, ())
+        elif missed is None and self._oldest is not None:
+            older = ArchiveQuery(archive=self._room, before=self._oldest.archive_id, page_size=1)
+            if (await self._page(older)).rows:
+                await self._gaps.not_read(self._oldest.archive_id, self._oldest.at)
 
     async def _from_time(self, begin: datetime) -> None:
         after: ArchiveId | None = None
@@ -269,28 +290,9 @@ class CatchUp:
     # --- one page ---------------------------------------------------------------------------------------------
 
     async def _page(self, query: ArchiveQuery) -> Page:
-        """Ask for a page, again where that may help."""
-        if query.before is None:
-            query = replace(query, page_size=self._history.options.page_size)
-        page = await self._asked(query)
-        self._check()
-        self._pages += 1
+        page = await self._pages.page(query)
         self._history.counters.pages += 1
         return page
-
-    async def _asked(self, query: ArchiveQuery) -> Page:
-        attempt = 1
-        while True:
-            try:
-                return await self._history.link.page(query)
-            except LinkClosed:
-                raise
-            except (RequestTimeout, StanzaError) as problem:
-                if attempt == _TRIES or not problem.retryable:
-                    raise
-            await self._history.clock.sleep(2.0**attempt)
-            self._check()
-            attempt += 1
 
     def _check(self) -> None:
         if self._state.visit != self._visit:
@@ -298,6 +300,8 @@ class CatchUp:
 
     async def _take(self, page: Page) -> None:
         """Hand on what is new, then write all rows and the cursor at once."""
+        if self._oldest is None and page.rows:
+            self._oldest = Cursor(page.rows[0].archive_id, page.rows[0].at)
         known = await self._known(page)
         changes: list[LogChange] = []
         new: dict[ArchiveId, Event] = {}

@@ -61,11 +61,19 @@ class HistoryOptions:
 @dataclass(slots=True)
 class RoomHistory:
     """What ``History`` and ``CatchUp`` know of a room in this run. ``newest`` is the last live message since we
-    came in that no page has shown yet; ``visit`` counts the times that the order was broken."""
+    came in that no page has shown yet; ``visit`` counts the times that the order was broken. ``here`` is since when all
+    that is said comes to us; ``replayed_from`` the time of the oldest message that the room replayed then, and
+    ``overlap`` that one of those had been seen before: then nothing was missed. ``absence`` is what was missed without
+    an archive that could tell it, once that was looked for."""
 
     caught_up: bool = False
     newest: Cursor | None = None
     visit: int = 0
+    here: datetime | None = None
+    replayed_from: datetime | None = None
+    overlap: bool = False
+    absence: tuple[datetime, datetime] | None = None
+    looked_for_absence: bool = False
     recent: OrderedDict[str, None] = field(default_factory=OrderedDict)
     catching_up: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -88,7 +96,13 @@ class History:
         self.link = link
         self.clock = clock
         self.buffer = Buffer(log, clock, self.counters, capacity=self.options.capacity, on_pressure=on_pressure)
+        self.written_before = 0
+        """The highest number in the log that an earlier run gave."""
         self._rooms: dict[Address, RoomHistory] = {}
+
+    async def begin(self) -> None:
+        """Look at what earlier runs left; before the first event. Raises ``StoreError``."""
+        self.written_before = await self.log.newest()
 
     # --- while it happens -------------------------------------------------------------------------------------
 
@@ -107,7 +121,9 @@ class History:
         if source is Source.JOIN_HISTORY:
             return self._replayed(event)
         if isinstance(event, RoomStateChanged):
-            if event.state is not RoomState.JOINED:
+            if event.state is RoomState.JOINED:
+                self.state(event.room).here = event.at
+            else:
                 self.lost(event.room)
         elif isinstance(event, StreamEstablished) and not event.resumed:
             for room in self._rooms:
@@ -155,8 +171,10 @@ class History:
         state, key = self.state(event.room), _sender_key(event)
         if key in state.recent:
             self.counters.repeated += 1
+            state.overlap = True
             return False
         self.mark(state, key)
+        state.replayed_from = min(event.at, state.replayed_from or event.at)
         self._add(event, event.room, None)
         return True
 
@@ -191,11 +209,16 @@ class History:
         state = self._rooms.get(room)
         return state is not None and state.caught_up
 
+    def visit(self, room: Address) -> int:
+        """How often the order of ``room``'s messages was broken in this run: another number, another visit."""
+        return self.state(room).visit
+
     def lost(self, room: Address) -> None:
         """Messages of ``room`` may be missed from now on; only a catch-up ends that."""
         state = self.state(room)
         state.caught_up = False
-        state.newest = None
+        state.newest = state.here = state.replayed_from = state.absence = None
+        state.overlap = state.looked_for_absence = False
         state.visit += 1
 
     # --- what was missed --------------------------------------------------------------------------------------
@@ -214,6 +237,8 @@ class History:
         pages leave them out. Never raises for what the network does; the result says how it ended.
         """
         state = self.state(room)
+        if state.here is None:
+            state.here = self.clock.now()
         async with state.catching_up:  # a catch-up of an earlier visit ends by itself: it sees that ``visit`` changed
             return await CatchUp(self, room, state, on_events, progress).run()
 

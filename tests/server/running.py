@@ -104,7 +104,12 @@ async def history_text(config: Path, room: str, *arguments: str) -> str:
 
 
 async def history(config: Path, room: str, *arguments: str) -> list[dict[str, Any]]:
-    """The same with ``--json``, each line parsed."""
+    """The same with ``--json``, each line parsed; messages alone."""
+    return [line for line in await history_lines(config, room, *arguments) if "gap" not in line]
+
+
+async def history_lines(config: Path, room: str, *arguments: str) -> list[dict[str, Any]]:
+    """As ``history``, gaps and all."""
     return [json.loads(line) for line in (await history_text(config, room, "--json", *arguments)).splitlines()]
 
 

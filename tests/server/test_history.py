@@ -14,7 +14,7 @@ import pytest
 
 from botkit.testing.prosody import Prosody
 from tests.server.clients import Client
-from tests.server.running import history, history_text, running_app, running_bot, write_config
+from tests.server.running import history, history_lines, history_text, running_app, running_bot, write_config
 from tests.server.wire import CLIENT, body, is_message, stanza_id
 
 FORWARDED = "{urn:xmpp:forward:0}forwarded"
@@ -181,6 +181,9 @@ async def test_archive_that_was_lost_is_told_as_a_gap_and_read_from_its_beginnin
             assert result.gap is not None
             [line] = bot.told("history caught up")
             assert "gap" in line
+        [gap] = [line for line in await history_lines(talk.config, talk.room) if "gap" in line]
+        assert (gap["gap"], gap["after_id"]) == ("expired", before[-1][0])
+        assert gap["before_id"] == (await archive_of(owner, talk.room))[0][0]
         assert await talk.logged() == before + await archive_of(owner, talk.room)
     finally:
         await owner.close()
@@ -256,3 +259,20 @@ async def test_history_can_be_read_and_searched_while_the_bot_runs(make_talk):
         assert row["body"] == "Der Größenwahn\nhat zwei Zeilen"
         assert row["nick"] == "other"
         assert row["jid"] in (talk.other.jid, talk.other.bare)
+
+
+async def test_what_was_said_while_the_room_kept_no_archive_is_told_as_a_gap(make_talk):
+    talk = await make_talk()
+    async with running_app(talk.config):
+        await say_many(talk, 4, "live")
+    await talk.owner.configure(talk.room, {"enablearchiving": False, "historylength": 0})
+    await say_many(talk, 4, "away")
+    async with running_app(talk.config) as bot:
+        [result] = bot.catch_ups
+        assert result.no_archive
+        await say_many(talk, 2, "live again")
+    [gap] = [line for line in await history_lines(talk.config, talk.room) if "gap" in line]
+    assert gap["gap"] == "no archive"
+    bodies = [line.get("body", "gap") for line in await history_lines(talk.config, talk.room)]
+    assert bodies.index("gap") == 4
+    assert len(bodies) == 7

@@ -16,7 +16,7 @@ from rich.console import Console
 from botkit.cli.history import as_json, as_line, parse_since, printable, show_history
 from botkit.errors import MisuseError, StoreError
 from botkit.model.address import Address
-from botkit.model.archive import LogRow, Retracted, Said
+from botkit.model.archive import GapFound, GapReason, GapsClosed, LogChange, LogRow, Retracted, Said
 from botkit.model.messages import ArchiveId, MessageId
 from botkit.storage.sqlite import SqliteStorage
 
@@ -151,3 +151,50 @@ def test_no_text_reaches_the_output_with_controls(body: str, nick: str) -> None:
     line = as_line(row, originals=True)
     assert line.isprintable() or not any(c < " " and c != "\t" for c in line)
     assert printable(line) == line.replace("\t", "    ")
+
+
+def gap(after: int | None, before: int, reason: GapReason = GapReason.EXPIRED) -> GapFound:
+    return GapFound(
+        room=ROOM, after_id=ArchiveId(f"a{after}") if after else None,
+        after=NOON + timedelta(minutes=after) if after else None, before_id=None,
+        before=NOON + timedelta(minutes=before), reason=reason, found=NOON,
+    )  # fmt: skip
+
+
+def also(database: Path, *changes: LogChange) -> None:
+    async def write() -> None:
+        async with SqliteStorage.open(database, ACCOUNT) as storage:
+            await storage.log.write(changes)
+
+    asyncio.run(write())
+
+
+def test_gaps_stand_where_something_may_be_missing(database: Path) -> None:
+    also(database, gap(2, 3), gap(None, 1, GapReason.NOT_READ))
+    lines = printed(database).splitlines()
+    assert lines[0] == "\t\t[something may be missing until 2026-03-01T12:01:00Z: older than what was to be read]"
+    assert lines[3] == (
+        "2026-03-01T12:02:00Z\t\t[something may be missing until 2026-03-01T12:03:00Z:"
+        " the room's archive had forgotten it]"
+    )
+    assert "something may be missing from 2026-" in printed(database, terminal=True)
+
+
+def test_gap_is_an_object_of_its_own_for_programs(database: Path) -> None:
+    also(database, gap(2, 3))
+    (found,) = [line for line in map(json.loads, printed(database, json=True).splitlines()) if "gap" in line]
+    assert found == {
+        "gap": "expired", "room": str(ROOM), "after": "2026-03-01T12:02:00Z", "after_id": "a2",
+        "before": "2026-03-01T12:03:00Z", "before_id": None, "found": "2026-03-01T12:00:00Z",
+    }  # fmt: skip
+
+
+def test_gaps_are_shown_of_the_part_that_was_asked_for_alone(database: Path) -> None:
+    also(database, gap(2, 3), gap(4, 6, GapReason.NO_ARCHIVE))
+    for options, count in (({}, 2), ({"limit": 2}, 1), ({"since": "2026-03-01T12:05Z"}, 1), ({"search": "coins"}, 0)):
+        assert printed(database, **options).count("something may be missing") == count
+
+
+def test_closed_gap_is_shown_no_more(database: Path) -> None:
+    also(database, gap(2, 3, GapReason.FORBIDDEN), GapsClosed(room=ROOM, at=NOON))
+    assert "missing" not in printed(database)

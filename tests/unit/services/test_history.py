@@ -152,21 +152,35 @@ async def test_live_messages_move_the_cursor_only_when_caught_up() -> None:
 
 
 async def _read(world: World, at: Any) -> None:
-    """A gap of 198 messages, said at ``at(number)``, that begins after the first."""
-    for number in range(1, 200):
+    """A gap of 398 messages, said at ``at(number)``, that begins after the first."""
+    for number in range(1, 400):
         world.archive.keep(message(number, at=at(number)))
     await world.log.write([CursorMoved(room=ROOM, archive_id=ArchiveId("a00001"), at=at(1))])
     result = await world.come_in()
-    assert (result.new, len(world.seen)) == (198, 198)
+    assert (result.new, len(world.seen)) == (398, 398)
 
 
 async def test_later_pages_of_a_long_gap_are_looked_for_near_the_one_before() -> None:
-    world, begin = World(), NOON - timedelta(days=20)
+    world, begin = World(), NOON - timedelta(days=40)
     await _read(world, lambda number: begin + timedelta(hours=2 * number))
     assert world.archive.queries[0].start is None  # our own note of the time may be by another clock
     starts = {query.after: query.start for query in world.archive.queries[1:]}
-    assert starts[ArchiveId("a00051")] == begin + timedelta(hours=2 * 2) - NEAR
-    assert starts[ArchiveId("a00101")] == begin + timedelta(hours=2 * 52) - NEAR
+    assert starts[ArchiveId("a00201")] is None
+    assert starts[ArchiveId("a00251")] == begin + timedelta(hours=2 * 202) - NEAR
+    assert starts[ArchiveId("a00301")] == begin + timedelta(hours=2 * 252) - NEAR
+
+
+async def test_clock_of_the_server_that_was_set_back_hides_nothing_of_a_gap_of_a_few_pages() -> None:
+    world = World()
+    world.say()
+    await world.come_in()
+    world.lose()
+    for number in range(2, 240):
+        back = timedelta(hours=5) if number > 90 else timedelta(0)
+        world.archive.keep(message(number, at=NOON + timedelta(seconds=number) - back))
+    result = await world.come_in()
+    assert result.new == 238
+    assert sorted(filter(None, await world.logged())) == world.everything
 
 
 async def test_pages_that_an_archive_did_not_stamp_narrow_nothing() -> None:
