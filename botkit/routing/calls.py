@@ -25,6 +25,7 @@ from botkit.routing.middleware import Buckets, asker, handled
 from botkit.routing.once import Once
 from botkit.routing.permission import allowed, shown
 from botkit.routing.plan import LoadedAdhoc, LoadedCommand, Plan, in_rings, label
+from botkit.routing.replied import prepare
 from botkit.routing.syntax import CommandLine
 from botkit.routing.words import CommandError, Line, UsageError
 
@@ -81,9 +82,8 @@ class Caller:
             room = self._room_of(words.next(), ctx)
             ctx, at = self._moved(loaded, ctx.event, room, ctx.sender_jid), words.at
         _demand(loaded, ctx)
-        if command.timed:
-            await ctx.services.zones.learn(ctx.asker)
-        values = command.parse(line.text, ctx, at)
+        given = await prepare(command, ctx) if command.prepares else None
+        values = command.parse(line.text, ctx, at, given)
         await give(await self._call(loaded, ctx, yields, values), ctx)
 
     def _choose(self, event: Event, name: str) -> tuple[LoadedCommand, Context[Any], tuple[object, ...]] | None:

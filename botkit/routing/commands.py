@@ -12,13 +12,13 @@ from botkit.model.rooms import Affiliation, Occupant, Role
 from botkit.routing.binding import Getter, Values, source
 from botkit.routing.called import CommandCalled
 from botkit.routing.context import Context, Reply
-from botkit.routing.converters import Converter, converter_for
+from botkit.routing.converters import NO_WORD, Converter, converter_for
 from botkit.routing.handles import RoomHandle
 from botkit.routing.options import Options
 from botkit.routing.parameters import make_parameters
 from botkit.routing.reading import expected, next_value, whole_value
 from botkit.routing.signature import Argument, event_types, is_context, plain, read
-from botkit.routing.specs import CommandSpec, Parameter, ParameterKind
+from botkit.routing.specs import CommandSpec, Parameter, ParameterKind, Replied
 from botkit.routing.words import Line, UsageError, Word
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -44,6 +44,11 @@ class Command:
     call: Invoke
 
     @property
+    def prepares(self) -> bool:
+        """True if something must be waited for before a line can be read: see ``replied.prepare``."""
+        return self.timed or any(p.kind is ParameterKind.REPLY for p in self.parameters)
+
+    @property
     def timed(self) -> bool:
         """True if a parameter is a time by the asker's clock."""
         return any(converter.timed for converter in self.converters)
@@ -56,7 +61,7 @@ class Command:
     @property
     def usage(self) -> str:
         """``tempban [--quiet] <who> [span] [reason …]``: in the order in which they are typed, so flags first."""
-        named = (ParameterKind.FLAG, ParameterKind.OPTION)
+        named = (ParameterKind.FLAG, ParameterKind.OPTION, ParameterKind.REPLY)
         options_first = sorted(self.parameters, key=lambda p: p.kind not in named)
         return " ".join((self.name, *(p.usage for p in options_first)))
 
@@ -65,13 +70,15 @@ class Command:
         convert = self.converters[self.parameters.index(parameter)]
         return whole_value(parameter, convert, Word.of(text, 0, len(text), quoted=True), ctx)
 
-    def parse(self, text: str, ctx: Context[Any], at: int = 0) -> dict[str, Any]:
-        """Values for the parameters from ``text[at:]``.
+    def parse(
+        self, text: str, ctx: Context[Any], at: int = 0, given: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Values for the parameters from ``text[at:]``; ``given`` are those that no word gives (``replied.prepare``).
 
         Raises ``UsageError``, and nothing else unless a module's own converter does.
         """
         line = Line(text, at)
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = {**given} if given else {}
         for parameter, convert in self.placed:
             self.options.take(line, values, ctx)
             if parameter.kind is ParameterKind.REPEATED:
@@ -132,19 +139,21 @@ def load_command(spec: CommandSpec, module: str, own: Mapping[Any, Converter]) -
     about: Argument | None = None
     for argument in signature.arguments:
         kind = argument.kind
-        if named := event_types(kind):
+        replied = any(isinstance(extra, Replied) for extra in argument.extras)
+        named = () if replied else event_types(kind)
+        if named:
             events = tuple(e for e in events if issubclass(e, named))
             if not events:
                 signature.cannot(argument, "a command is called by a RoomMessage, PrivateMessage or DirectMessage")
         if kind is RoomHandle and about is None and argument.parameter.kind in _POSITIONAL:
             about = argument  # the room that the command is about; any other is one that is named
-        wants_room = wants_room or ((argument is about or kind is Occupant) and not argument.optional)
-        if is_context(kind) or event_types(kind) or argument is about or any(plain(kind) is y for y in yields):
+        wants_room = wants_room or ((argument is about or kind is Occupant or replied) and not argument.optional)
+        if is_context(kind) or named or argument is about or any(plain(kind) is y for y in yields):
             getter = source(argument, events, yields, in_room=True)
             getters.append((argument, None if isinstance(getter, str) else getter))
             continue
         getters.append((argument, None))
-        converter = converter_for(kind, own)
+        converter = NO_WORD if replied else converter_for(kind, own)
         if converter is None:
             signature.cannot(argument, "no converter makes such a value of a word; see Router.converter")
         else:
@@ -152,13 +161,13 @@ def load_command(spec: CommandSpec, module: str, own: Mapping[Any, Converter]) -
     pairs = make_parameters(signature, typed)
     if signature.mistakes:
         return None, signature.mistakes
-    named_kinds = (ParameterKind.FLAG, ParameterKind.OPTION)
+    by_name = (ParameterKind.FLAG, ParameterKind.OPTION, ParameterKind.REPLY)
     command = Command(
         spec=spec,
         module=module,
         parameters=tuple(parameter for parameter, _ in pairs),
         converters=tuple(converter for _, converter in pairs),
-        placed=tuple(pair for pair in pairs if pair[0].kind not in named_kinds),
+        placed=tuple(pair for pair in pairs if pair[0].kind not in by_name),
         options=Options(pairs),
         events=events,
         wants_room=wants_room,

@@ -24,7 +24,7 @@ from botkit.routing.words import Line, Word
 if TYPE_CHECKING:
     from botkit.routing.context import Context
 
-__all__ = ["Converter", "Convert", "Expected", "Pattern", "Range", "choices_of", "converter_for"]
+__all__ = ["NO_WORD", "Converter", "Convert", "Expected", "Pattern", "Range", "choices_of", "converter_for"]
 
 Convert = Callable[[str, "Context[Any]"], Any]
 """``convert(word, ctx)`` gives a value or raises ``Expected`` (or any ``ValueError`` with a text for the asker)."""
@@ -172,6 +172,14 @@ BUILT_IN: Mapping[Any, Converter] = {
 }
 
 
+def _no_word(_word: str, _: Context[Any]) -> Any:
+    raise Expected("a reply to a message")
+
+
+NO_WORD = Converter(convert=_no_word, hint="the message's id in the room's archive")
+"""Of what no word can give."""
+
+
 def choices_of(kind: Any) -> dict[str, Any]:
     """Word to value for a type that allows only certain words: ``Literal``, enums, affiliation, role. Else empty."""
     if get_origin(kind) is Literal:
@@ -196,7 +204,12 @@ def converter_for(kind: Any, own: Mapping[Any, Converter]) -> Converter | None:
     if get_origin(kind) in (Union, types.UnionType):
         return _either([converter_for(member, own) for member in get_args(kind)])
     read = from_text(kind)
-    return Converter(convert=lambda word, _: read(str(word)), show=str) if read is not None else None
+    if read is None:
+        return None
+    secret = isinstance(kind, type) and hasattr(kind, "get_secret_value")  # pydantic's SecretStr and its kin
+    return Converter(
+        convert=lambda word, _: read(str(word)), show=str, field=FieldKind.TEXT_PRIVATE if secret else None
+    )
 
 
 def _choosing(words: dict[str, Any]) -> Converter:

@@ -9,7 +9,7 @@ from botkit.routing.constraints import check_of, described
 from botkit.routing.converters import Converter, choices_of
 from botkit.routing.options import short_letters
 from botkit.routing.signature import Argument, Signature
-from botkit.routing.specs import Option, Parameter, ParameterKind
+from botkit.routing.specs import Option, Parameter, ParameterKind, Replied
 
 _EMPTY = inspect.Parameter.empty
 
@@ -36,7 +36,9 @@ def _kinds(arguments: Sequence[Argument]) -> dict[str, ParameterKind]:
     repeated = any(a.parameter.kind is inspect.Parameter.VAR_POSITIONAL for a in arguments)
     kinds: dict[str, ParameterKind] = {}
     for argument in arguments:
-        if argument.parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+        if any(isinstance(extra, Replied) for extra in argument.extras):
+            kinds[argument.name] = ParameterKind.REPLY
+        elif argument.parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             kinds[argument.name] = ParameterKind.REPEATED
         elif argument not in named:
             kinds[argument.name] = ParameterKind.WORD
@@ -72,7 +74,7 @@ def _letters(signature: Signature, arguments: Sequence[Argument], kinds: dict[st
 
 
 def _parameter(signature: Signature, argument: Argument, kind: ParameterKind, short: str | None) -> Parameter:
-    extras = tuple(extra for extra in argument.extras if not isinstance(extra, Option))
+    extras = tuple(extra for extra in argument.extras if not isinstance(extra, Option | Replied))
     check = None
     try:
         check = check_of(argument.kind, extras)

@@ -122,6 +122,7 @@ class ParameterKind(Enum):
     REPEATED = "repeated"  # ``*args``: every remaining word
     REST = "rest"  # the last keyword-only one that is no flag: the rest of the line as it was typed, or ``--name=…``
     OPTION = "option"  # keyword-only ones before it, and what ``Option`` marks: ``--name=…``
+    REPLY = "reply"  # the message that the command is sent in reply to
     FLAG = "flag"  # keyword-only ``bool``: ``--name``, ``--no-name``
 
 
@@ -133,6 +134,11 @@ class Option:
     """
 
     short: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """Marks a parameter that is the message which the command replies to; see ``replied.RepliedTo``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +173,8 @@ class Parameter:
     def usage(self) -> str:
         """``<who>``, ``[span]``, ``[reason …]``, ``[--quiet]``, ``[--to=TO]``."""
         shown = "|".join(self.choices) if 0 < len(self.choices) <= 6 else self.shown
+        if self.kind is ParameterKind.REPLY:
+            return "(as a reply)" if self.required else "[as a reply]"
         if self.kind is ParameterKind.FLAG:
             return f"[--no-{self.shown}]" if self.default else f"[--{self.shown}]"
         if self.kind is ParameterKind.OPTION:

@@ -14,8 +14,18 @@ from botkit.routing.commands import Command
 from botkit.routing.context import Context, Services
 from botkit.routing.permission import allowed
 from botkit.routing.plan import LoadedAdhoc
+from botkit.routing.replied import prepare, recent_messages
 from botkit.routing.words import CommandError, UsageError
-from botkit.services.adhoc_forms import chosen, command_form, filled_again, read_form, result_form, room_var
+from botkit.services.adhoc_forms import (
+    chosen,
+    chosen_messages,
+    command_form,
+    filled_again,
+    read_form,
+    replies,
+    result_form,
+    room_var,
+)
 from botkit.services.adhoc_once import Asked
 from botkit.services.adhoc_sessions import Session, Sessions, bad_request
 
@@ -166,7 +176,9 @@ class AdhocService:
         requester, submitted = session.requester, request.form if action else None
         rooms = self._commands.rooms_for(command, requester) if command.wants_room else ()
         if session.form is None:
-            form = command_form(command, rooms, self._settled(command, requester, rooms))
+            settled = self._settled(command, requester, rooms)
+            recent = await recent_messages(settled) if settled is not None and replies(command) else ()
+            form = command_form(command, rooms, settled, recent)
             if form.fields:
                 return self._shown(session, form)
         elif submitted is None:
@@ -176,9 +188,11 @@ class AdhocService:
         if command.wants_room and room is None:
             return self._again(session, submitted, ["Room: choose one of the list"])
         ctx = self._commands.context(command, requester, room)
-        if command.timed:
-            await ctx.services.zones.learn(ctx.asker)
-        values, faults = read_form(command, submitted, ctx)
+        try:
+            given = await prepare(command, ctx, chosen_messages(command, submitted))
+        except UsageError as problem:
+            return self._again(session, submitted, [str(problem)])
+        values, faults = read_form(command, submitted, ctx, given)
         if faults:
             return self._again(session, submitted, faults)
         await self._asked.begin(requester, request)

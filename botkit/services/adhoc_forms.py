@@ -11,8 +11,9 @@ from botkit.model.forms import Field, FieldKind, Form, Option
 from botkit.routing.commands import Command
 from botkit.routing.constraints import bounds
 from botkit.routing.context import Context
-from botkit.routing.converters import Converter
+from botkit.routing.converters import NO_WORD, Converter
 from botkit.routing.reading import expected
+from botkit.routing.replied import Recent
 from botkit.routing.specs import Parameter, ParameterKind
 
 MOST_OPTIONS = 200
@@ -24,10 +25,18 @@ def room_var(command: Command) -> str:
     return "_room" if any(p.name == "room" for p in command.parameters) else "room"
 
 
-def command_form(command: Command, rooms: Sequence[Address], ctx: Context[Any] | None) -> Form:
+def replies(command: Command) -> bool:
+    """True if a message is to be chosen for ``command``."""
+    return any(p.kind is ParameterKind.REPLY for p in command.parameters)
+
+
+def command_form(
+    command: Command, rooms: Sequence[Address], ctx: Context[Any] | None, recent: Sequence[Recent] = ()
+) -> Form:
     """What to fill in for ``command``. With several ``rooms`` its first field chooses one.
 
-    ``ctx`` is the context of the call, None where it is not settled yet which room it is about.
+    ``ctx`` is the context of the call, None where it is not settled yet which room it is about. ``recent``
+    are messages to choose from, where the command is about one.
     """
     fields: list[Field] = []
     if len(rooms) > 1:
@@ -36,7 +45,12 @@ def command_form(command: Command, rooms: Sequence[Address], ctx: Context[Any] |
             Field(var=room_var(command), kind=FieldKind.LIST_SINGLE, label="Room", required=True, options=options)
         )
     pairs = zip(command.parameters, command.converters, strict=True)
-    fields += [_field(parameter, convert, ctx) for parameter, convert in pairs]
+    fields += [
+        _field(parameter, convert, ctx)
+        if parameter.kind is not ParameterKind.REPLY
+        else _message_field(parameter, recent)
+        for parameter, convert in pairs
+    ]
     instructions = tuple(line for line in (command.spec.summary,) if line)
     return Form(kind="form", title=command.name, instructions=instructions, fields=tuple(fields))
 
@@ -48,15 +62,26 @@ def filled_again(form: Form, submitted: Form) -> Form:
     return replace(form, fields=fields)
 
 
-def read_form(command: Command, form: Form, ctx: Context[Any]) -> tuple[dict[str, Any], list[str]]:
-    """The values that ``form`` gives to the command's parameters, and one line for each fault.
+def chosen_messages(command: Command, form: Form) -> dict[str, str]:
+    """The archive ids that were chosen for the parameters that are messages."""
+    ids = {p.name: chosen(form, p.name) for p in command.parameters if p.kind is ParameterKind.REPLY}
+    return {name: archive_id for name, archive_id in ids.items() if archive_id is not None}
+
+
+def read_form(
+    command: Command, form: Form, ctx: Context[Any], known: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """The values that ``form`` gives to the command's parameters, and one line for each fault. ``known`` are values
+    that were found before (``replied.prepare``).
 
     An empty field is one that was not filled in; unknown fields are ignored (XEP-0004 §3.3).
     """
     given = form.values()
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {**known} if known else {}
     faults: list[str] = []
     for parameter, convert in zip(command.parameters, command.converters, strict=True):
+        if parameter.kind is ParameterKind.REPLY:
+            continue
         texts = [text for text in given.get(parameter.name, ()) if text.strip()]
         if not texts:
             if parameter.required:
@@ -92,7 +117,8 @@ def _field(parameter: Parameter, convert: Converter, ctx: Context[Any] | None) -
     if not words and convert.choices is not None and ctx is not None and not repeated:
         now = tuple(convert.choices(ctx))
         words = now if len(now) <= MOST_OPTIONS else ()
-    default = () if parameter.default in (None, ()) else (_shown(convert, parameter.default),)
+    secret = convert.field is FieldKind.TEXT_PRIVATE
+    default = () if parameter.default in (None, ()) or secret else (_shown(convert, parameter.default),)
     datatype = None if repeated or words else convert.datatype
     low, high = bounds(parameter.constraints) if datatype else (None, None)
     return Field(
@@ -106,6 +132,18 @@ def _field(parameter: Parameter, convert: Converter, ctx: Context[Any] | None) -
         datatype=datatype,
         minimum=None if low is None else str(low),  # XEP-0122 §3.2.2: inclusive; exclusive ones are checked on return
         maximum=None if high is None else str(high),
+    )
+
+
+def _message_field(parameter: Parameter, recent: Sequence[Recent]) -> Field:
+    options = tuple(Option(value=one.archive_id, label=one.shown) for one in recent)
+    return Field(
+        var=parameter.name,
+        kind=FieldKind.LIST_SINGLE if options else FieldKind.TEXT_SINGLE,
+        label=_label(parameter),
+        desc=parameter.doc or (None if options else NO_WORD.hint),
+        required=parameter.required,
+        options=options,
     )
 
 

@@ -16,7 +16,7 @@ from botkit.model.events import (
     RightsChanged,
     RoomMessage,
 )
-from botkit.model.messages import Content, Source, Text
+from botkit.model.messages import Content, Reply, Source, Text
 from botkit.model.rooms import Affiliation, Occupant, Role
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Somebody:
     async def corrects(self, message: RoomMessage, text: str) -> RoomMessage:
         """A correction of an earlier message (XEP-0308)."""
         return await self.says(text, replaces=message.message_id)
+
+    async def replies(self, message: RoomMessage, text: str) -> RoomMessage:
+        """An answer to an earlier message (XEP-0461)."""
+        assert message.archive_id is not None, "a message of RoomTester's has an archive id"
+        return await self.says(text, reply=Reply(message.archive_id, message.author.address))
 
     async def whispers(self, text: str) -> list[str]:
         """A private message to the bot. Returns what it answers privately."""

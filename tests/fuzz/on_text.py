@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import Field as Limit
+from pydantic import HttpUrl
 
 from botkit.config.load import load_config
 from botkit.config.mistakes import HIDDEN, ConfigMistakes
@@ -23,7 +28,7 @@ from botkit.routing.context import Context, ModuleStorage, Services
 from botkit.routing.handles import RoomHandle
 from botkit.routing.router import Router
 from botkit.routing.syntax import CommandSyntax
-from botkit.routing.words import CommandError, Line, UsageError
+from botkit.routing.words import CommandError, Line, UsageError, quote
 from botkit.storage.memory import MemoryValues
 from botkit.testing.fakes import FakeClock, FakeLink, FakeLog, make_occupant, make_room
 from botkit.text import (
@@ -116,6 +121,22 @@ def _commands() -> tuple[FakeLink, list[Command]]:
     async def many(first: int, where: Address, *rest: str) -> None:
         """Take many words."""
 
+    @router.command("say")
+    async def say(
+        *words: str, silent: bool = False, to: Occupant | Address | None = None, most: Annotated[int, Limit(le=9)] = 1
+    ) -> None:
+        """Options among words."""
+
+    @router.command("at")
+    async def at(
+        when: datetime, day: date | None = None, clock: time | None = None, *, every: timedelta | None = None, text: str
+    ) -> None:
+        """Times of all kinds."""
+
+    @router.command("see")
+    async def see(link: HttpUrl, of: Decimal | UUID, where: RoomHandle | Literal["here"]) -> None:
+        """What pydantic reads, and rooms."""
+
     link = FakeLink()
     link.add_room(make_room(ROOM))
     for nick in ("ann", "Ann Lee", "bob:", "@bob", "İ"):
@@ -146,6 +167,8 @@ def run_command(data: bytes) -> None:
         storage=ModuleStorage(MemoryValues(), "fuzz"),
         room=RoomHandle(ROOM, link),
     )
+    for word in text.split()[:20]:
+        assert Line(quote(word)).next() == word, "what is quoted is read otherwise"
     for command in commands:
         try:
             command.parse(text, context, at)
@@ -266,6 +289,14 @@ def _command_seeds() -> list[bytes]:
             "!set -- red",
             '!tempban "unclosed',
             "!many 99999999999999999999 x",
+            "!say a --to=ann -s —silent “b c” -- --d",
+            '!say --to "Ann Lee" --most 7 -5',
+            "!at tomorrow 9:00 friday 6pm --every=1h30m tea",
+            "!at next friday 18:00 Europe/Berlin 24 dec 2026 noon x",
+            "!at 2026-03-29T02:30+01:00 24.12. 23:59:59 -- --every",
+            "!at in 2 hours and 30 min 2h ago",
+            "!see https://example.org/?q 1.50 here",
+            "!see <http://[::1]/> 12345678-1234-5678-1234-567812345678 room",
             "@bot: set",
         )
     ]

@@ -13,7 +13,10 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
 from slixmpp import ClientXMPP
+from slixmpp.stanza import Iq
 from slixmpp.util.sasl.mechanisms import SCRAM
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
 
 from tests.server.wire import (
     CLIENT,
@@ -142,6 +145,19 @@ class Client:
     def drop(self) -> None:
         """Cut the connection without a word, as a lost network does."""
         self._stream.abort()
+
+    def offer_time(self, offset: str) -> None:
+        """Answer questions for our time (XEP-0202) by a clock at ``offset`` (``-05:00``) from UTC.
+
+        slixmpp 1.17's own plugin cannot: it fails to parse the time that it has just written.
+        """
+
+        def answer(iq: Iq) -> None:
+            to, number = quoteattr(str(iq["from"])), quoteattr(iq["id"])
+            told = f"<tzo>{offset}</tzo><utc>2026-01-01T00:00:00Z</utc>"
+            self.send_xml(f"<iq type='result' to={to} id={number}><time xmlns='urn:xmpp:time'>{told}</time></iq>")
+
+        self._stream.register_handler(Callback("time", MatchXPath(f"{CLIENT}iq/{{urn:xmpp:time}}time"), answer))
 
     # Sending and waiting
 
