@@ -21,7 +21,9 @@ from botkit.model.address import Address
 from botkit.model.events import (
     BotStarted,
     BotStopping,
+    ErrorReceived,
     Event,
+    RoomMessage,
     RoomStateChanged,
     StreamEstablished,
     StreamLost,
@@ -37,6 +39,8 @@ from botkit.routing.zones import Zones
 from botkit.services.adhoc import AdhocService
 from botkit.services.catch_up import CatchUpProgress, CatchUpResult, CatchUpStatus
 from botkit.services.history import History, HistoryOptions
+from botkit.services.outbox.outbox import Outbox
+from botkit.services.outbox.settings import settings_of
 from botkit.services.schedule import scheduler_of
 from botkit.session.connection import ConnectionSettings
 from botkit.session.link import XmppLink
@@ -52,6 +56,9 @@ _CATCH_UP_LATER = 900.0
 
 _DRAIN_SHARE = 0.5
 """Of the time for shutting down, how much handlers get to finish; the rest is for rooms, store and stream."""
+
+_FLUSH_SHARE = 0.2
+"""Of the same time, how much what they said gets to be sent."""
 
 
 class App:
@@ -127,6 +134,7 @@ class App:
         self.link = XmppLink(
             connection_settings(self._loaded), emit=self._on_event, clock=self._clock, spawn=self._spawn
         )
+        self.outbox = Outbox(self.link, storage.notices, self._clock, settings_of(config.outgoing))
         self.history = History(
             storage.log,
             self.link,
@@ -140,7 +148,7 @@ class App:
         modules = [one.running(ModuleStorage(storage.values, one.name)) for one in self._loaded.modules]
         self.dispatcher = Dispatcher(
             modules,
-            link=self.link,
+            link=self.outbox,
             clock=self._clock,
             log=self._log,
             spawn=self._spawn,
@@ -161,6 +169,7 @@ class App:
             self._group.create_task(self.history.run(), name="history"),
             self._group.create_task(self.scheduler.run(), name="schedule"),
             self._group.create_task(self._beat(), name="health"),
+            self._group.create_task(self.outbox.run(), name="outbox"),
         ]
         try:
             for room in rooms:
@@ -180,6 +189,8 @@ class App:
 
     def _on_event(self, event: Event) -> None:
         """What the link emits, in order; quick, and never raises."""
+        if self.outbox.awaited and type(event) is RoomMessage:
+            self.outbox.on_message(event)
         if not self.history.remember(event):
             return
         if not self._going_down:
@@ -192,6 +203,7 @@ class App:
 
     def _on_established(self, event: StreamEstablished) -> None:
         self._connected = True
+        self.outbox.on_stream(event)
         self._beat_now.set()
         self._log.info("connected", address=str(event.address), resumed=event.resumed)
         self._begin()
@@ -201,7 +213,11 @@ class App:
         self._beat_now.set()
         self._log.warning("not connected", reason=event.reason, retry_in=event.retry_in)
 
+    def _on_error(self, event: ErrorReceived) -> None:
+        self.outbox.on_error(event)
+
     def _on_room(self, event: RoomStateChanged) -> None:
+        self.outbox.on_room(event)
         self._beat_now.set()
         tell = self._log.info if event.state in _CALM else self._log.warning
         shown = {"reason": event.reason} if event.reason else {}
@@ -316,6 +332,9 @@ class App:
         left = await self.dispatcher.drain(patience.total_seconds() * _DRAIN_SHARE)
         if left:
             self._log.warning("handlers were not done in time", undone=left)
+        unsent = await self.outbox.flush(patience.total_seconds() * _FLUSH_SHARE)
+        if unsent:
+            self._log.warning("not sent in time", messages=unsent)
         try:
             async with asyncio.timeout_at(latest):
                 await self.link.close("the bot goes down")
@@ -369,5 +388,6 @@ _OWN: dict[type[Event], Callable[..., None]] = {
     RoomStateChanged: App._on_room,
     StreamEstablished: App._on_established,
     StreamLost: App._on_lost,
+    ErrorReceived: App._on_error,
 }
 """What the app itself does about events."""

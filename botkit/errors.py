@@ -80,6 +80,10 @@ class LinkClosed(LinkError):
     """There is no stream now, or it went away before the answer could come."""
 
 
+class OutboxFull(LinkError):
+    """Too much waits to be sent already, to this recipient or at all; nothing of it was taken in."""
+
+
 class RequestTimeout(LinkError):
     """The peer did not answer an IQ in time; whether it acted is not known."""
 

@@ -13,6 +13,7 @@ from botkit.model.forms import CommandAnswer, CommandRequest
 from botkit.model.jobs import FireKey, FireRecord, JobRecord
 from botkit.model.measures import Measure
 from botkit.model.messages import ArchiveId
+from botkit.model.notices import NoticeState, StoredNotice
 from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings
 from botkit.model.status import BotStatus
 
@@ -226,6 +227,39 @@ class JobStore(Protocol):
 
     async def prune(self, before: datetime) -> int:
         """Forget fires that ended before this time, and processes gone by then. Returns how many fires."""
+
+
+class NoticeStore(Protocol):
+    """Notices of one account, kept across restarts and crashes. All raise ``StoreError``."""
+
+    async def add(self, parts: Sequence[StoredNotice]) -> bool:
+        """Keep the parts of one notice, all or none, on the disk itself when this returns.
+
+        False: there is a notice of this key already, done or not, and nothing was written.
+        """
+
+    async def of_key(self, key: str) -> list[StoredNotice]:
+        """The parts of one notice, in order; [] if there is none."""
+
+    async def open(self) -> list[StoredNotice]:
+        """All that are waiting or being sent, in the order in which they were written."""
+
+    async def begin(self, number: int, *, at: datetime, sent_as: str | None) -> None:
+        """It is about to be sent: on the disk itself when this returns. The first ``at`` stays as ``attempted``."""
+
+    async def settle(
+        self,
+        number: int,
+        state: NoticeState,
+        *,
+        at: datetime,
+        archive_id: ArchiveId | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """It is done, expired or failed."""
+
+    async def forget(self, before: datetime) -> int:
+        """Forget what was settled before this time; its keys may be used again. Returns how many."""
 
 
 Spawn = Callable[[Awaitable[None], str], None]

@@ -123,6 +123,22 @@ class HistoryConfig(Table):
     )
 
 
+class OutgoingConfig(Table):
+    """How fast the bot speaks, and how much at once. Moderation waits for none of it."""
+
+    room_rate: float = Field(default=2.0, gt=0, le=1000, description="messages a second to one room or account")
+    room_burst: int = Field(default=20, ge=1, le=10_000, description="messages at once to one room or account")
+    account_rate: float = Field(default=20.0, gt=0, le=10_000, description="messages a second in all")
+    account_burst: int = Field(default=60, ge=1, le=100_000, description="messages at once in all")
+    max_bytes: int = Field(
+        default=4000, ge=200, le=60_000, description="the longest text of one message; longer ones are split"
+    )
+    queue: int = Field(
+        default=100, ge=1, le=100_000, description="messages of one priority that may wait for one room or account"
+    )
+    loop_guard: bool = Field(default=True, description="stop answering who answers faster than people do")
+
+
 class LogConfig(Table):
     """What the bot writes about its work, to standard error."""
 
@@ -167,6 +183,7 @@ class Config(Table):
     commands: CommandsConfig = CommandsConfig()
     storage: StorageConfig = StorageConfig()
     history: HistoryConfig = HistoryConfig()
+    outgoing: OutgoingConfig = OutgoingConfig()
     log: LogConfig = LogConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     http: HttpConfig = HttpConfig()

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Protocol
 
+from botkit.errors import MisuseError
 from botkit.model.address import Address
 from botkit.model.messages import ArchiveId, MessageId, Reply
 from botkit.model.rooms import Affiliation, Role
+
+
+class Priority(IntEnum):
+    """Who goes first of what waits to be sent; the lowest does. ``MODERATION`` waits for nobody."""
+
+    MODERATION = 0
+    REPLY = 1
+    NOTICE = 2
+    CHATTER = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +29,9 @@ class SendMessage:
 
     ``quote`` is the text that a reply carries for old clients. ``ephemeral`` asks the
     server not to keep it (XEP-0334 ``no-store``). ``url`` is sent as an attachment, too (XEP-0066).
-    ``unstyled`` keeps clients from reading markup in it (XEP-0393 §5).
+    ``unstyled`` keeps clients from reading markup in it (XEP-0393 §5). A text that is too long for one message is
+    sent as several if ``split``, else refused. ``message_id`` None: a new one; given where the same message is sent
+    again. ``answers`` says whom this answers (``Occupant.identity``, or an address) for the guard against loops.
     """
 
     to: Address
@@ -28,6 +44,10 @@ class SendMessage:
     ephemeral: bool = False
     unstyled: bool = False
     private: bool = False  # to an occupant: marked as a private message of the room
+    priority: Priority = Priority.REPLY
+    split: bool = True
+    message_id: MessageId | None = None
+    answers: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +115,67 @@ class Invite:
     reason: str | None = None
 
 
-Action = SendMessage | React | RetractOwn | Moderate | SetRole | SetAffiliation | SetSubject | Invite
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Say ``text`` exactly once: written down first, sent when that is possible, sent again until it stands there.
+
+    ``to`` is a room's or an account's bare JID; ``groupchat`` says which. A notice whose ``key`` was used before is
+    not sent again; None: it has no other like it. It is not sent before ``not_before``, nor begun after ``expires``.
+    """
+
+    to: Address
+    text: str
+    groupchat: bool = True
+    key: str | None = None
+    not_before: datetime | None = None
+    expires: datetime | None = None
+    split: bool = True
+
+
+Action = SendMessage | React | RetractOwn | Moderate | SetRole | SetAffiliation | SetSubject | Invite | Notice
+
+
+class Following(Protocol):
+    """What goes on with a message after it was sent; the outbox fulfils it."""
+
+    def reflected(self, timeout: float) -> Awaitable[ArchiveId | None]:
+        """See ``Sent.reflected``."""
+
+    def update(self, text: str) -> Awaitable[None]:
+        """See ``Sent.update``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message is on its way; ``message_id`` is its ``id`` attribute and origin-id."""
+    """A message is on its way; ``message_id`` is its ``id`` attribute and origin-id.
+
+    A text in several parts has all their ids in ``parts``, in order. ``withheld`` tells why nothing was sent: the guard
+    against loops kept it back.
+    """
 
     message_id: MessageId
+    parts: tuple[MessageId, ...] = ()
+    withheld: str | None = None
+    following: Following | None = field(default=None, repr=False, compare=False)
+
+    def reflected(self, timeout: float) -> Awaitable[ArchiveId | None]:
+        """Wait until the room sent the message back to us; its archive id, None where the room gave none.
+
+        Raises ``RequestTimeout`` after ``timeout`` seconds, ``StanzaError`` if the room refused it, ``LinkClosed`` if
+        the session ended first; ``MisuseError`` where there is no reflection to wait for (1:1 chats).
+        """
+        return self._followed().reflected(timeout)
+
+    def update(self, text: str) -> Awaitable[None]:
+        """Have the message say ``text`` from now on (XEP-0308). Returns at once; of several waiting the newest is sent.
+
+        Raises ``MisuseError`` for a text that cannot be sent or is too long for one message.
+        """
+        return self._followed().update(text)
+
+    def _followed(self) -> Following:
+        if self.following is None:
+            raise MisuseError(
+                f"message {self.message_id} is not followed up: {self.withheld or 'sent past the outbox'}"
+            )
+        return self.following

@@ -119,7 +119,10 @@ class RoomSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomInfo:
-    """What is known about one room at one moment. ``me`` is None while we are not in it."""
+    """What is known about one room at one moment. ``me`` is None while we are not in it.
+
+    ``slow_mode``: seconds between two messages of one participant (XEP-0500); None where it has none.
+    """
 
     address: Address
     state: RoomState
@@ -130,6 +133,7 @@ class RoomInfo:
     name: str | None = None
     me: Occupant | None = None
     occupants: int = 0
+    slow_mode: float | None = None
 
     @property
     def archive(self) -> bool:

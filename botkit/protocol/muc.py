@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
@@ -17,6 +18,17 @@ from botkit.protocol.text import clean
 _ADMIN_QUERY: Final = f"{{{MUC_ADMIN}}}query"
 _ADMIN_ITEM: Final = f"{{{MUC_ADMIN}}}item"
 _OWNER_QUERY: Final = f"{{{MUC_OWNER}}}query"
+ROOM_INFO: Final = "http://jabber.org/protocol/muc#roominfo"
+_SLOWEST: Final = 86_400.0
+
+
+def slow_mode(forms: Mapping[str, Mapping[str, tuple[str, ...]]]) -> float | None:
+    """The seconds between two messages of one participant, from the room's disco forms (XEP-0500 §4.2); None: no such."""
+    said = forms.get(ROOM_INFO, {}).get("muc#roominfo_slow_mode_duration", ())
+    value = said[0].strip() if said else ""
+    if not (value.isascii() and value.isdigit()):
+        return None
+    return min(float(value[:9]), _SLOWEST) or None
 
 
 def join_presence(occupant: Address, password: str | None = None) -> Element:

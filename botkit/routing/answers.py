@@ -10,6 +10,7 @@ from botkit.model.actions import (
     Action,
     Invite,
     Moderate,
+    Notice,
     React,
     RetractOwn,
     SendMessage,
@@ -19,7 +20,7 @@ from botkit.model.actions import (
 )
 from botkit.routing.context import Context, Reply
 
-_ACTIONS = (SendMessage, React, RetractOwn, Moderate, SetRole, SetAffiliation, SetSubject, Invite)
+_ACTIONS = (SendMessage, React, RetractOwn, Moderate, SetRole, SetAffiliation, SetSubject, Invite, Notice)
 
 
 async def give(reply: Reply, ctx: Context[Any]) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from typing_extensions import TypeVar
 
 from botkit.errors import MisuseError
-from botkit.model.actions import Action, SendMessage, Sent
+from botkit.model.actions import Action, Notice, Priority, SendMessage, Sent
 from botkit.model.address import Address
-from botkit.model.events import DirectMessage, Event, PrivateMessage, RoomMessage
+from botkit.model.events import DirectMessage, Event, PrivateMessage, RoomMessage, Tick
 from botkit.model.messages import Reply as ReplyTo
 from botkit.model.rooms import Occupant
 from botkit.ports import Claims, Clock, KeyValues, Link, MessageLog, Spawn
@@ -225,9 +225,44 @@ class Context(Generic[C]):
         assert sent is not None, "Link.perform gives a Sent for every SendMessage"
         return sent
 
+    async def notify(
+        self,
+        text: str,
+        *,
+        to: Address | None = None,
+        key: str | None = None,
+        not_before: datetime | None = None,
+        expires: datetime | None = None,
+    ) -> Sent:
+        """Have ``text`` said exactly once here, or to ``to`` (a room of ours, or an account), across crashes too.
+
+        See ``Notice``. Returns once it is written down. Raises ``MisuseError`` where there is no room and no ``to``.
+        """
+        if to is None and self.room is None:
+            raise MisuseError(f"{type(self.event).__name__} is about no room; say to whom the notice goes")
+        recipient = to or self.room.address  # type: ignore[union-attr]  # checked above
+        notice = Notice(
+            to=recipient,
+            text=sayable(text),
+            groupchat=to is None or self.link.room(recipient) is not None,
+            key=key,
+            not_before=not_before,
+            expires=expires,
+        )
+        sent = await self.perform(notice)
+        assert sent is not None, "Link.perform gives a Sent for every Notice"
+        return sent
+
     def answer(self, text: str, *, quote: bool = False) -> SendMessage:
         """The action that ``reply`` performs."""
-        text = sayable(text)
+        found = self._answer(sayable(text), quote)
+        if isinstance(self.event, Tick):
+            return replace(found, priority=Priority.NOTICE)
+        sender = self.sender
+        who = (sender.identity or str(sender.address)) if sender is not None else None
+        return replace(found, answers=who or str(found.to.bare))
+
+    def _answer(self, text: str, quote: bool) -> SendMessage:
         event = self.event
         if isinstance(event, PrivateMessage):
             check_same_person(event.author, self.services.link)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from botkit.errors import MisuseError, StanzaError
 from botkit.model.actions import (
     Moderate,
+    Priority,
     React,
     RetractOwn,
     SendMessage,
@@ -94,9 +95,12 @@ class RoomHandle:
 
     # --- saying -----------------------------------------------------------------------------------------------
 
-    async def say(self, text: str) -> Sent:
-        """Say ``text`` to all. Raises ``MisuseError`` for a text that cannot be sent."""
-        sent = await self._link.perform(SendMessage(to=self.address, body=sayable(text), groupchat=True))
+    async def say(self, text: str, *, priority: Priority = Priority.REPLY) -> Sent:
+        """Say ``text`` to all; ``update`` of what this returns changes it. Raises ``MisuseError`` for a text that
+        cannot be sent, ``OutboxFull`` where too much waits already."""
+        sent = await self._link.perform(
+            SendMessage(to=self.address, body=sayable(text), groupchat=True, priority=priority)
+        )
         assert sent is not None, "Link.perform gives a Sent for every SendMessage"
         return sent
 

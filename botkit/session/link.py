@@ -12,6 +12,7 @@ from botkit.model.actions import (
     Action,
     Invite,
     Moderate,
+    Notice,
     React,
     RetractOwn,
     SendMessage,
@@ -170,6 +171,8 @@ class XmppLink:
             case Moderate():
                 await self._moderate(action)
                 return None
+            case Notice():
+                raise MisuseError("a notice is kept and sent by the outbox; perform it there")
             case _:
                 assert_never(action)
 
@@ -181,7 +184,8 @@ class XmppLink:
         info = self._rooms.info(to.bare)
         if groupchat and (info is None or info.me is None):
             raise LinkClosed(f"we are not in {to} now{f': {info.reason}' if info and info.reason else ''}")
-        message_id = MessageId(new_id())
+        given = action.message_id if isinstance(action, SendMessage) else None
+        message_id = given or MessageId(new_id())
         await self.connection.send(encode.message(action, message_id=message_id))
         return Sent(message_id)
 

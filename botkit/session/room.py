@@ -25,6 +25,7 @@ class Room:
         self.next_try: datetime | None = None
         self.features: frozenset[str] = frozenset()
         self.name: str | None = None
+        self.slow_mode: float | None = None
         self.attempts = 0
         self.answer: asyncio.Future[frozenset[int] | Verdict] | None = None  # to a join under way
         self.lost: asyncio.Future[Verdict] | None = None  # set while we are in
@@ -50,6 +51,7 @@ class Room:
             self.next_try,
             self.features,
             self.name,
+            self.slow_mode,
             occupancy.me,
             len(occupancy.people),
         )
@@ -63,6 +65,7 @@ class Room:
                 next_try=self.next_try,
                 features=self.features,
                 name=self.name,
+                slow_mode=self.slow_mode,
                 me=occupancy.me,
                 occupants=len(occupancy.people),
             )

@@ -279,6 +279,7 @@ class Rooms:
         if MUC not in info.features and all(i.category != "conference" for i in info.identities):
             return Verdict(Next.STOP, "this JID is no room (XEP-0045); check it in the config")
         room.features = info.features
+        room.slow_mode = muc.slow_mode(info.forms)
         room.name = next((i.name for i in info.identities if i.category == "conference" and i.name), None)
         return None
 

@@ -26,6 +26,7 @@ from botkit.model.archive import (
 from botkit.model.messages import ArchiveId, Source
 from botkit.storage.json_text import as_json
 from botkit.storage.memory_jobs import MemoryJobs
+from botkit.storage.memory_notices import MemoryNotices
 from botkit.storage.rules import PENDING_LIMIT, SKEW, Found, apply, author_keys, unspaced, words
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -294,10 +295,11 @@ class MemoryLife:
 
 class MemoryStorage:
     """``log`` is a ``MessageLog``, ``values`` are ``KeyValues``, ``claims`` are ``Claims``, ``life`` is a ``Life``,
-    ``jobs`` a ``JobStore``."""
+    ``jobs`` a ``JobStore``, ``notices`` a ``NoticeStore``."""
 
     def __init__(self) -> None:
         self.log = MemoryLog()
+        self.notices = MemoryNotices()
         self.values = MemoryValues()
         self.claims = MemoryClaims()
         self.life = MemoryLife()

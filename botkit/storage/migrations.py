@@ -90,7 +90,22 @@ _JOBS = (
     "CREATE TABLE process (id TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES, _ONCE, _JOBS)
+_NOTICES = (
+    # One row for each message of a notice; the same key and part is never written twice. "attempted" is the first time
+    # that it may have been sent.
+    """CREATE TABLE notice (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        account TEXT NOT NULL, key TEXT NOT NULL, part INTEGER NOT NULL,
+        recipient TEXT NOT NULL, groupchat INTEGER NOT NULL, text TEXT NOT NULL, message_id TEXT NOT NULL,
+        created INTEGER NOT NULL, not_before INTEGER, expires INTEGER,
+        state TEXT NOT NULL, attempted INTEGER, sent_as TEXT, tries INTEGER NOT NULL DEFAULT 0,
+        settled INTEGER, archive_id TEXT, reason TEXT,
+        UNIQUE (account, key, part)
+    ) STRICT""",
+    "CREATE INDEX notice_open ON notice (account, number) WHERE state IN ('waiting', 'sending')",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES, _ONCE, _JOBS, _NOTICES)
 """Migration n (from 1) brings a database from version n - 1 to n, in one transaction."""
 
 VERSION = len(MIGRATIONS)

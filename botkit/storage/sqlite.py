@@ -4,8 +4,8 @@ The file is in WAL mode, so it can be read by others (``botkit history``) while 
 "durably" means: when ``log.write`` has returned, the rows and the cursor survive the death of the
 process, ``kill -9`` included. After a power cut or a crash of the system the last moments of the log may
 be missing, but rows and cursor together and never in part, so the room's archive fills them in again.
-``values.put`` and
-``claims.claim`` wait for the disk itself, because nothing could bring a value back.
+``values.put``,
+``claims.claim`` and ``notices`` wait for the disk itself, because nothing could bring those back.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from botkit.storage.sqlite_base import Connections, connect
 from botkit.storage.sqlite_claims import SqliteClaims, SqliteLife
 from botkit.storage.sqlite_jobs import SqliteJobs
 from botkit.storage.sqlite_log import SqliteLog
+from botkit.storage.sqlite_notices import SqliteNotices
 from botkit.storage.sqlite_values import SqliteValues
 
 
 class SqliteStorage:
     """``log`` is a ``MessageLog``, ``values`` are ``KeyValues``, ``claims`` are ``Claims``, ``life`` is a ``Life``,
-    ``jobs`` a ``JobStore``, all of one account."""
+    ``jobs`` a ``JobStore``, ``notices`` a ``NoticeStore``, all of one account."""
 
     def __init__(self, connections: Connections, account: Address) -> None:
         self.log = SqliteLog(connections, str(account.bare))
@@ -32,6 +33,7 @@ class SqliteStorage:
         self.claims = SqliteClaims(connections, str(account.bare))
         self.life = SqliteLife(connections, str(account.bare))
         self.jobs = SqliteJobs(connections, str(account.bare))
+        self.notices = SqliteNotices(connections, str(account.bare))
         self.path = Path(connections.path)
 
     @staticmethod

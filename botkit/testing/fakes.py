@@ -15,6 +15,8 @@ from botkit.model.actions import (
     Action,
     Invite,
     Moderate,
+    Notice,
+    Priority,
     React,
     RetractOwn,
     SendMessage,
@@ -25,7 +27,7 @@ from botkit.model.actions import (
 )
 from botkit.model.address import Address
 from botkit.model.archive import ArchivedEvent, ArchiveQuery, Page
-from botkit.model.messages import MessageId
+from botkit.model.messages import ArchiveId, MessageId
 from botkit.model.rooms import (
     MAM_2,
     MODERATE_1,
@@ -159,6 +161,22 @@ def make_room(
     return RoomInfo(address=_address(address), state=RoomState.JOINED, features=features, me=me, occupants=1)
 
 
+class _Followed:
+    """Rooms in memory reflect at once, and corrections are said at once."""
+
+    def __init__(self, link: FakeLink, action: SendMessage, message_id: MessageId) -> None:
+        self._link = link
+        self._action = action
+        self._message_id = message_id
+
+    async def reflected(self, timeout: float) -> ArchiveId | None:
+        return None
+
+    async def update(self, text: str) -> None:
+        target = self._action.replaces or self._message_id
+        await self._link.perform(replace(self._action, body=text, replaces=target, quote=None))
+
+
 class FakeLink:
     """A ``ports.Link`` to rooms in memory.
 
@@ -286,7 +304,7 @@ class FakeLink:
 
     # --- effects ----------------------------------------------------------------------------------------------
 
-    def _send(self, action: SendMessage | React | RetractOwn | SetSubject | Invite) -> Sent:
+    def _send(self, action: SendMessage | React | RetractOwn | SetSubject | Invite | Notice) -> Sent:
         to = action.room if isinstance(action, SetSubject | Invite) else action.to
         if isinstance(action, SetSubject) or (not isinstance(action, Invite) and action.groupchat):
             if not to.is_bare:
@@ -294,9 +312,15 @@ class FakeLink:
             info = self._rooms.get(to)
             if info is None or info.me is None:
                 raise LinkClosed(f"we are not in {to} now")
+        if isinstance(action, Notice):  # said at once: what an outbox keeps it for does not happen here
+            action = SendMessage(to=action.to, body=action.text, groupchat=action.groupchat, priority=Priority.NOTICE)
         self.done.append(action)
-        sent = Sent(MessageId(f"sent-{next(self._numbers)}"))
-        if isinstance(action, SendMessage) and self.on_sent is not None:
+        given = action.message_id if isinstance(action, SendMessage) else None
+        message_id = given or MessageId(f"sent-{next(self._numbers)}")
+        if not isinstance(action, SendMessage):
+            return Sent(message_id)
+        sent = Sent(message_id, (message_id,), following=_Followed(self, action, message_id))
+        if self.on_sent is not None:
             self.on_sent(action, sent)
         return sent
 

@@ -1,0 +1,53 @@
+"""Notices as they are kept until they stand where they belong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from botkit.model.address import Address
+from botkit.model.messages import ArchiveId, MessageId
+
+
+class NoticeState(Enum):
+    """How far a notice is."""
+
+    WAITING = "waiting"  # certainly not sent yet
+    SENDING = "sending"  # may have been sent; whether it arrived is to be found out
+    DONE = "done"
+    EXPIRED = "expired"
+    FAILED = "failed"  # refused for good; ``reason`` says why
+
+    @property
+    def is_open(self) -> bool:
+        """True while there is something left to do."""
+        return self in (NoticeState.WAITING, NoticeState.SENDING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredNotice:
+    """One message of a notice. A long text is several, with the same ``key`` and ``part`` counted from 0.
+
+    ``message_id`` is given before the first attempt and never changes: it is how the message is known again.
+    ``attempted`` is the time of the first attempt, ``sent_as`` the nick that we had at the last one, ``number`` the
+    order in which notices were written; 0 before that.
+    """
+
+    key: str
+    part: int
+    to: Address
+    groupchat: bool
+    text: str
+    message_id: MessageId
+    created: datetime
+    not_before: datetime | None = None
+    expires: datetime | None = None
+    state: NoticeState = NoticeState.WAITING
+    attempted: datetime | None = None
+    sent_as: str | None = None
+    tries: int = 0
+    settled: datetime | None = None
+    archive_id: ArchiveId | None = None
+    reason: str | None = None
+    number: int = 0

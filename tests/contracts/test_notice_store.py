@@ -1,0 +1,135 @@
+"""What every ``NoticeStore`` must do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from botkit.model.address import Address
+from botkit.model.messages import ArchiveId, MessageId
+from botkit.model.notices import NoticeState, StoredNotice
+from botkit.ports import NoticeStore
+from botkit.storage.memory import MemoryStorage
+from botkit.storage.sqlite import SqliteStorage
+
+NOW = datetime(2026, 1, 5, 12, 0, 0, 123456, tzinfo=UTC)
+ROOM = Address.parse("lobby@rooms.example.org")
+BOT = Address.parse("herald@example.org")
+
+
+def notice(key: str, part: int = 0, *, text: str = "tea", expires: datetime | None = None) -> StoredNotice:
+    return StoredNotice(
+        key=key, part=part, to=ROOM, groupchat=True, text=text, message_id=MessageId(f"id-{key}-{part}"), created=NOW,
+        not_before=NOW + timedelta(minutes=1), expires=expires,
+    )  # fmt: skip
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[NoticeStore]:
+    if request.param == "memory":
+        yield MemoryStorage().notices
+        return
+    async with SqliteStorage.open(tmp_path / "notices.db", BOT) as storage:
+        yield storage.notices
+
+
+async def test_notice_comes_back_as_it_was_added_with_a_number(store: NoticeStore) -> None:
+    given = notice("a", text="tea \N{ROSE}\nat five", expires=NOW + timedelta(days=1))
+    assert await store.add([given])
+    (kept,) = await store.open()
+    assert kept.number > 0
+    assert (kept.key, kept.part, kept.to, kept.groupchat, kept.text, kept.message_id, kept.created) == (
+        given.key, 0, ROOM, True, given.text, given.message_id, NOW
+    )  # fmt: skip
+    assert (kept.not_before, kept.expires, kept.state) == (given.not_before, given.expires, NoticeState.WAITING)
+    assert (kept.attempted, kept.sent_as, kept.tries, kept.settled, kept.archive_id) == (None, None, 0, None, None)
+    assert await store.of_key("a") == [kept]
+
+
+async def test_a_key_is_taken_once_and_all_parts_or_none_are_written(store: NoticeStore) -> None:
+    assert await store.add([notice("a", 0), notice("a", 1)])
+    assert not await store.add([notice("a", 0, text="other")])
+    assert not await store.add([notice("a", 2), notice("a", 1)])
+    assert [(row.part, row.text) for row in await store.of_key("a")] == [(0, "tea"), (1, "tea")]
+
+
+async def test_open_notices_come_in_the_order_in_which_they_were_written(store: NoticeStore) -> None:
+    for key in ("b", "a", "c"):
+        assert await store.add([notice(key)])
+    first = (await store.open())[0]
+    await store.settle(first.number, NoticeState.EXPIRED, at=NOW)
+    assert [row.key for row in await store.open()] == ["a", "c"]
+
+
+async def test_the_first_attempt_is_remembered_and_the_last_nick(store: NoticeStore) -> None:
+    await store.add([notice("a")])
+    (row,) = await store.open()
+    await store.begin(row.number, at=NOW, sent_as="bot")
+    await store.begin(row.number, at=NOW + timedelta(hours=1), sent_as="bot_2")
+    (row,) = await store.open()
+    assert (row.state, row.attempted, row.sent_as, row.tries) == (NoticeState.SENDING, NOW, "bot_2", 2)
+
+
+async def test_what_is_settled_is_not_begun_again(store: NoticeStore) -> None:
+    await store.add([notice("a")])
+    (row,) = await store.open()
+    await store.settle(row.number, NoticeState.DONE, at=NOW, archive_id=ArchiveId("x1"))
+    await store.begin(row.number, at=NOW, sent_as="bot")
+    (row,) = await store.of_key("a")
+    assert (row.state, row.archive_id, row.settled, row.tries) == (NoticeState.DONE, "x1", NOW, 0)
+    assert await store.open() == []
+
+
+async def test_failure_keeps_its_reason(store: NoticeStore) -> None:
+    await store.add([notice("a")])
+    (row,) = await store.open()
+    await store.settle(row.number, NoticeState.FAILED, at=NOW, reason="policy-violation")
+    assert (await store.of_key("a"))[0].reason == "policy-violation"
+
+
+async def test_settled_notices_are_forgotten_whole_and_their_keys_are_free_again(store: NoticeStore) -> None:
+    await store.add([notice("a", 0), notice("a", 1)])
+    await store.add([notice("b")])
+    rows = await store.open()
+    for row in rows:
+        if (row.key, row.part) != ("a", 1):
+            await store.settle(row.number, NoticeState.DONE, at=NOW)
+    assert await store.forget(NOW) == 0
+    assert await store.forget(NOW + timedelta(seconds=1)) == 1
+    assert await store.of_key("b") == []
+    assert len(await store.of_key("a")) == 2
+    assert await store.add([notice("b")])
+
+
+async def test_numbers_are_not_used_again(store: NoticeStore) -> None:
+    await store.add([notice("a")])
+    (row,) = await store.open()
+    await store.settle(row.number, NoticeState.DONE, at=NOW)
+    await store.forget(NOW + timedelta(seconds=1))
+    await store.add([notice("b")])
+    assert (await store.open())[0].number > row.number
+
+
+async def test_accounts_are_apart(tmp_path: Path) -> None:
+    path = tmp_path / "notices.db"
+    other = Address.parse("other@example.org")
+    async with SqliteStorage.open(path, BOT) as one, SqliteStorage.open(path, other) as two:
+        assert await one.notices.add([notice("a")])
+        assert await two.notices.add([notice("a")])
+        (row,) = await one.notices.open()
+        await two.notices.settle(row.number, NoticeState.DONE, at=NOW)
+        assert len(await one.notices.open()) == 1
+
+
+async def test_notices_outlive_the_program(tmp_path: Path) -> None:
+    path = tmp_path / "notices.db"
+    async with SqliteStorage.open(path, BOT) as storage:
+        await storage.notices.add([notice("a")])
+        (row,) = await storage.notices.open()
+        await storage.notices.begin(row.number, at=NOW, sent_as="bot")
+    async with SqliteStorage.open(path, BOT) as storage:
+        (row,) = await storage.notices.open()
+        assert (row.state, row.message_id) == (NoticeState.SENDING, "id-a-0")
