@@ -23,7 +23,7 @@ _SLOWEST: Final = 86_400.0
 
 
 def slow_mode(forms: Mapping[str, Mapping[str, tuple[str, ...]]]) -> float | None:
-    """The seconds between two messages of one participant, from the room's disco forms (XEP-0500 §4.2); None: no such."""
+    """Seconds between two messages of one participant, from the room's disco forms (XEP-0500 §4.2); None: not told."""
     said = forms.get(ROOM_INFO, {}).get("muc#roominfo_slow_mode_duration", ())
     value = said[0].strip() if said else ""
     if not (value.isascii() and value.isdigit()):
