@@ -17,9 +17,9 @@ from tests.tricks import TRICKS
 from tests.unit.text.test_disguise import DISGUISES, HONEST
 
 _WORDS = [*re.findall(r"\S+", """
-casino саѕіпо с а с и н о k1ll pa$$ v!agra 1 2024 a b é ß … ？ ： 。 🎉 👍🏽 ɐɔ Ηello Привет рост и 今日は ｃａｓ مرحبا ال Ξε αγορά
-кот שלום Linux Б €uro × evil.example evil[.]com evil[punkt]com evil(dot)com hxxp://e.example xmpp:a@b.example?join
-h**p:/ // 10:30 :) ... . : / [ ] ( ) [:] dot - _ @ # don’t “ok” – ﷺ 🅲🅰 🇨🇦 中国 한국 www com рф точка the and
+casino саѕіпо с а с и н о k1ll pa$$ v!agra 1 2024 a b é ß … ？ ： 。 🎉 👍🏽 ɐɔ Ηello Привет рост и 今日は ｃａｓ مرحبا
+ال Ξε кот שלום Linux Б €uro × evil.example evil[.]com evil[punkt]com evil(dot)com hxxp://e.example xmpp:a@b.example?join
+αγορά h**p:/ // 10:30 :) ... . : / [ ] ( ) [:] dot - _ @ # don’t “ok” – ﷺ 🅲🅰 🇨🇦 中国 한국 www com рф точка the and
 """)]  # fmt: skip
 _UNSEEN = [*"\ufe0f\u200d\u200b\u202e\u202c\xa0\u3000\x00\x1f\x85\ud800", "e\u0301"]
 _GAPS = [" ", "  ", "\n", ". ", "c a s i n o", " dot ", "[ . ]", " : //"]
