@@ -59,7 +59,7 @@ def readings_of(text: str, folded: str) -> Readings:
     as_written = LATIN if text.isascii() else one_script(text)
     script = as_written or one_script(folded)
     # Letters of one script that cannot stand for Latin ones: only gaps, digits and signs can hide anything.
-    plain = script != 0 and honest(folded, script)
+    plain = honest(folded, script)
     turned = _turned(text[:_LONGEST_TEXT]) if not as_written and ("\u202e" in text or script in (0, LATIN)) else []
     bare = script in (0, LATIN) and not text.isascii() and ACCENTED.search(folded) is not None
     if plain and not turned and not may_be_spaced(folded) and not has_signs(folded):

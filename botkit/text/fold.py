@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from botkit.text.lookalikes import latinised
-from botkit.text.scripts import LATIN, SEVERAL, one_script, one_script_a_word
+from botkit.text.scripts import LATIN, one_script, script_of_each_word
 
 # Format and filler characters that show nothing, and the combining marks that are stacked on letters of any script.
 # Written as escapes: most of them cannot be seen in an editor.
@@ -46,8 +46,8 @@ def normalise(text: str) -> str:
 
 
 def fold(text: str) -> tuple[str, int]:
-    """``normalise(text)``, and the script that it is plainly in, as ``one_script`` tells it; ``SEVERAL`` if each word
-    is in one; else 0."""
+    """``normalise(text)``, and the script that it is plainly in, as ``one_script`` tells it; of a text each word of
+    which is in one, all of them added up; else 0."""
     if text.isascii():
         folded = text.lower()
         # Lines are the commonest thing that is not printable; to take them out costs less than to search.
@@ -61,8 +61,8 @@ def fold(text: str) -> tuple[str, int]:
     plain = _without_common(text)
     if plain is not text and (script := one_script(plain)):
         return plain.casefold(), script
-    if one_script_a_word(plain):
-        return plain.casefold(), SEVERAL
+    if scripts := script_of_each_word(plain):
+        return plain.casefold(), scripts
     return latinised(_seen(text)), 0
 
 

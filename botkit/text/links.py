@@ -23,6 +23,8 @@ _RUN = re.compile(r"(?<![\w.\-])[\w\-]++(?:\.[\w\-]++)+")
 _BEHIND = re.compile(r"\.?(:\d{1,5}\b)?(/\S)?")
 _AUTHORITY_END = re.compile(r"[/\\?#]")
 _HOST_END = re.compile(r"[/\\?#,;|]")
+# A host that ``canonical_host`` leaves as it is, with a path or nothing behind it: nearly every one.
+_PLAIN_HOST = re.compile(r"(?:[a-z0-9\-]++\.)++[a-z]{2,}+(?=[/?#]|\Z)")
 _PATH = re.compile(r"[^\s<>\"']{1,100}")
 _DOTS = re.compile(
     r" ?[\[({<] ?(?:\.|dot|punkt|точка) ?[\])}>] ?|。(?=[a-z0-9]|中[国國]|公司|网[络址]|香港|台[湾灣]|在线|みんな|한국)"
@@ -133,9 +135,9 @@ def _links(folded: str) -> Iterator[Link]:
         text = _COLON.sub(_inner, _DOTS.sub(".", folded))
     known = []  # where the hosts of the first kind end, in order: they are not found again
     if ":" in text:
-        for scheme, begin, rest in _schemes(text):
+        for scheme, begin, rest, behind in _schemes(text):
             if link := _with_scheme(scheme, rest[2], text[begin : rest.end()]):
-                known.append((begin, _host_end(rest)))
+                known.append((begin, behind))
                 yield link
     # Most often all dots are those of a host that is found already.
     if text.count(".") > sum(text.count(".", *span) for span in known):
@@ -150,8 +152,9 @@ def _links(folded: str) -> Iterator[Link]:
             yield Link(f"{match[1]}.{match[2]}", match[0], certain=False)
 
 
-def _schemes(text: str) -> Iterator[tuple[str, int, re.Match[str]]]:
-    """Each scheme, where it begins, and what follows. Looked for at colons: there are fewer of them than of words."""
+def _schemes(text: str) -> Iterator[tuple[str, int, re.Match[str], int]]:
+    """Each scheme, where it begins, what follows, and where its host ends. Looked for at colons:
+    there are fewer of them than of words."""
     at = text.find(":")
     while at >= 0:
         begin = max(0, at - _LONGEST_SCHEME - 1)
@@ -159,13 +162,15 @@ def _schemes(text: str) -> Iterator[tuple[str, int, re.Match[str]]]:
         rest = _REST.match(text, at + 1) if found else None
         behind = at + 1
         if found and rest and (found[1] or rest[1]):
-            yield found[1] or found[2], begin + found.start(), rest
             behind = _host_end(rest)
+            yield found[1] or found[2], begin + found.start(), rest, behind
         at = text.find(":", behind)
 
 
 def _host_end(rest: re.Match[str]) -> int:
     """Where another link may begin: behind what can be a host."""
+    if plain := _PLAIN_HOST.match(rest.string, *rest.span(2)):
+        return plain.end()
     return rest.start(2) + len(_HOST_END.split(rest[2], maxsplit=1)[0])
 
 
@@ -174,6 +179,8 @@ def _inner(bracketed: re.Match[str]) -> str:
 
 
 def _with_scheme(scheme: str, rest: str, whole: str) -> Link | None:
+    if (scheme == "https" or scheme == "http") and (plain := _PLAIN_HOST.match(rest)):
+        return Link(plain[0], _trimmed(whole[:200]), kind=_kind(plain[0], rest))
     kind = _SCHEMES.get(scheme, LinkKind.WEB if scheme[0] in "hm" else LinkKind.OTHER)
     authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
     if kind is LinkKind.XMPP and "?join" in rest:

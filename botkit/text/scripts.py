@@ -20,7 +20,8 @@ _LETTERS = (
 )
 _ONE_SCRIPT = re.compile("|".join(f"([{_SIGNS}{letters}]*)" for letters in _LETTERS))
 
-LATIN, CYRILLIC, ARABIC, HEBREW, GREEK, EAST_ASIAN, SEVERAL = range(1, 8)
+# In the order of ``_LETTERS``; added up where a text has several.
+_EACH = LATIN, CYRILLIC, ARABIC, HEBREW, GREEK, EAST_ASIAN = 1, 2, 4, 8, 16, 32
 
 # Letters of words that look like no Latin ones: seldom is a sentence without.
 _HONEST = {
@@ -29,7 +30,6 @@ _HONEST = {
     HEBREW: re.compile("[\u05d0-\u05d4\u05d6\u05d7\u05d9-\u05de\u05e0\u05e2-\u05ea]"),
     GREEK: re.compile("[δλξπφψω]"),
 }
-_ANY = {script: re.compile(f"[{_LETTERS[script - 1]}]") for script in _HONEST}
 
 # Words each of which is in one script. Without signs that can stand for Latin letters, and without capitals that look
 # like other Latin letters than their small forms do: beside Latin words these matter.
@@ -41,23 +41,34 @@ _WORDS = re.compile(
 )
 
 
+# The bytes that letters of these scripts begin with in UTF-8.
+_OF_LEAD = {
+    lead: script
+    for script, leads in ((GREEK, (0xCE, 0xCF)), (CYRILLIC, (0xD0, 0xD1, 0xD2)), (HEBREW, (0xD6, 0xD7)),
+                          (ARABIC, (0xD8, 0xD9, 0xDA, 0xDB)))
+    for lead in leads
+}  # fmt: skip
+_NO_LEADS = bytes(set(range(256)) - _OF_LEAD.keys())
+
+
 def one_script(text: str) -> int:
     """``LATIN``, ``CYRILLIC`` ... if ``text`` is plainly in that and nothing else; 0 if it may not be."""
     found = _ONE_SCRIPT.fullmatch(text)
-    return found.lastindex or 0 if found is not None else 0
+    return _EACH[found.lastindex - 1] if found is not None and found.lastindex else 0
 
 
-def one_script_a_word(text: str) -> bool:
-    """True if each word of ``text`` is plainly in one script, and no look-alike stands beside Latin ones."""
-    return _WORDS.fullmatch(text) is not None and _CAPITALS.search(text) is None
+def script_of_each_word(text: str) -> int:
+    """The scripts of ``text``, added up, if each word of it is plainly in one and no look-alike stands beside Latin
+    ones; else 0."""
+    if _WORDS.fullmatch(text) is None or _CAPITALS.search(text) is not None:
+        return 0
+    return LATIN | sum({_OF_LEAD[lead] for lead in text.encode("utf-8").translate(None, _NO_LEADS)})
 
 
-def honest(folded: str, script: int) -> bool:
-    """True if ``folded``, which is in ``script``, has a letter that no Latin one looks like. So that the text is what
-    it seems to be: nobody reads Latin words in it. ``SEVERAL``: of each script that it has letters of."""
-    if script in (LATIN, EAST_ASIAN):
-        return True
-    if script != SEVERAL:
-        letters = _HONEST.get(script)
-        return letters is not None and letters.search(folded) is not None
-    return all(_HONEST[one].search(folded) for one, letters in _ANY.items() if letters.search(folded))
+def honest(folded: str, scripts: int) -> bool:
+    """True if ``folded`` has a letter that no Latin one looks like, of each of its ``scripts`` where such are. So that
+    it is what it seems to be: nobody reads Latin words in it."""
+    for script, letters in _HONEST.items():
+        if scripts & script and letters.search(folded) is None:
+            return False
+    return scripts != 0

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botkit.text import disguise, fold, links, lookalikes, normalise
+from botkit.text import disguise, fold, links, lookalikes, normalise, spaced
 from botkit.text.disguise import readings_of
-from botkit.text.glance import ACCENTS, DISGUISED, LINKS, glance
-from botkit.text.scripts import EAST_ASIAN, LATIN, honest, one_script, one_script_a_word
+from botkit.text.glance import ACCENTS, DISGUISED, LINKS, _may_be_written_otherwise, glance
+from botkit.text.scripts import EAST_ASIAN, LATIN, honest, one_script, script_of_each_word
 from tests.tricks import TRICKS
 from tests.unit.text.test_disguise import DISGUISES, HONEST
 
@@ -39,6 +39,14 @@ def keeps_its_promises(text: str) -> None:
 @given(TEXTS)
 def test_what_is_not_hinted_at_is_not_there(text: str) -> None:
     keeps_its_promises(text)
+
+
+@settings(max_examples=600)
+@given(TEXTS | st.text(st.sampled_from("ab1206!$|+@ ,.:=–°é€👍ж、\ud800\n")))
+def test_gaps_and_signs_are_seen_as_by_an_exact_look(text: str) -> None:
+    folded = normalise(text)
+    exact = spaced.may_be_spaced(folded) or disguise.has_signs(folded)
+    assert _may_be_written_otherwise(folded) == exact
 
 
 @given(TEXTS)
@@ -97,6 +105,7 @@ def test_no_letter_of_a_plain_text_stands_for_another_one() -> None:
             assert not looks.match(letter)
         elif honest(letter, script):
             assert code not in known or letter in lookalikes._HONEST, f"{letter} looks like {known[code]}"
-        if one_script_a_word(letter):
+        if scripts := script_of_each_word(letter):
+            assert scripts == LATIN | script
             assert not looks.match(letter)
             assert letter.isalpha() or code not in known
