@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -36,10 +37,15 @@ async def _run(loaded: Sequence[LoadedConfig], bars: Bars | None) -> None:
     await Runtime(loaded, progress=bars.show if bars else None).run()
 
 
-class Bars:
-    """One bar for each room whose archive is being read; gone when it is done."""
+_DRAW_EVERY = 1.0
+"""Seconds. A drawing takes some two milliseconds: rich's own ten a second would cost more than half of what reading
+does, and go on for as long as the bot runs."""
 
-    def __init__(self, console: Console) -> None:
+
+class Bars:
+    """One bar for each room whose archive is being read; gone when it is done. Drawn ``every`` so many seconds."""
+
+    def __init__(self, console: Console, every: float = _DRAW_EVERY) -> None:
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -47,17 +53,32 @@ class Bars:
             TimeElapsedColumn(),
             console=console,
             transient=True,
-            refresh_per_second=4,  # rich's ten would cost more than half of what reading costs
+            auto_refresh=False,
         )
         self._tasks: dict[Address, TaskID] = {}
+        self._latest: dict[Address, CatchUpProgress] = {}  # not drawn yet
+        self._every = every
+        self._drawn = 0.0
 
     def show(self, what: CatchUpProgress | CatchUpResult) -> None:
         """Told after each page, and at the end."""
         if isinstance(what, CatchUpResult):
+            self._latest.pop(what.room, None)
             done = self._tasks.pop(what.room, None)
             if done is not None:
                 self.progress.remove_task(done)
+                self.progress.refresh()
             return
+        self._latest[what.room] = what
+        now = time.monotonic()
+        if now - self._drawn >= self._every:
+            self._drawn = now
+            for one in self._latest.values():
+                self._update(one)
+            self._latest.clear()
+            self.progress.refresh()
+
+    def _update(self, what: CatchUpProgress) -> None:
         task = self._tasks.get(what.room)
         if task is None:
             task = self._tasks[what.room] = self.progress.add_task(f"history of {what.room}", total=None, read=0, new=0)
