@@ -216,11 +216,10 @@ class CatchUp:
         """Whether nothing came after ``after``, as an empty page says.
 
         Prosody 13.0.1 gives one for an id that it does not have, too (internal storage), where XEP-0059 §2.3
-        wants item-not-found. The archive's last message tells which of both it is.
+        wants item-not-found. The archive's last message tells which of both it is. If that came live just now, it
+        tells nothing of what was said before it: then we go by time.
         """
-        page = await self._page(ArchiveQuery(archive=self._room, before=ArchiveId(""), page_size=1))
-        last = _last_id(page)
-        return last is not None and (last == after or last in self._state.recent or bool(await self._known(page)))
+        return _last_id(await self._page(ArchiveQuery(archive=self._room, before=ArchiveId(""), page_size=1))) == after
 
     def _from(self, cursor: Cursor) -> datetime | None:
         # A time in the future was written by a clock that was wrong: read all; ids keep doubles out.

@@ -40,7 +40,9 @@ class Gaps:
     async def expired(self, cursor: Cursor, page: Page) -> Span | None:
         """Where the archive has nothing left that we have, something in between may be gone for good: from when to
         when; None where the first page by time overlaps with what we have."""
-        if await self._history.log.known(self._room, [row.archive_id for row in page.rows]):
+        # Not those that came live since: we have them, and yet there may be a hole before them.
+        old = [row.archive_id for row in page.rows if row.at <= cursor.at + _STAMPS]
+        if await self._history.log.known(self._room, old):
             return None
         first = page.rows[0] if page.rows else None
         oldest = first.at if first is not None else self._history.clock.now()

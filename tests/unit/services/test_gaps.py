@@ -55,6 +55,41 @@ async def test_what_the_archive_has_forgotten_is_a_gap_from_our_last_message_to_
     assert gap.closed is None
 
 
+async def test_forgotten_cursor_and_a_live_message_before_the_answer_lose_nothing_and_leave_a_gap() -> None:
+    world = World()
+    world.archive.empty_for_unknown = True
+    world.say(10)
+    await world.come_in()
+    await restarted(world)
+    world.say(5)
+    world.archive.forget_before("a00013")
+
+    def live() -> None:
+        world.archive.before_answer = None
+        world.say()
+
+    world.archive.before_answer = live
+    await world.come_in()
+    assert (await world.logged())[10:] == world.everything == ["a00013", "a00014", "a00015", "a00016"]
+    (gap,) = [gap for gap in await gaps(world) if gap.reason is GapReason.EXPIRED]
+    assert (gap.after_id, gap.before_id) == ("a00010", "a00013")
+
+
+async def test_live_message_that_is_written_already_does_not_hide_the_gap_before_it() -> None:
+    world = World()
+    world.say(10)
+    await world.come_in()
+    await restarted(world)
+    world.say(5)
+    world.archive.forget_before("a00013")
+    come(world)
+    world.say()
+    await world.history.flush()
+    await world.come_in()
+    (gap,) = [gap for gap in await gaps(world) if gap.reason is GapReason.EXPIRED]
+    assert (gap.after_id, gap.before_id) == ("a00010", "a00013")
+
+
 async def test_log_without_a_hole_has_no_gap() -> None:
     world = World()
     await world.come_in()
