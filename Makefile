@@ -1,6 +1,6 @@
 # Everything starts here; `make` alone lists what there is. Set-up is part of each target that needs it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench fuzz cuts lock clean
+.PHONY: help setup demo test check fmt bench fuzz cuts soak lock clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -36,6 +36,10 @@ fuzz: setup  ## hostile input of every kind; MINUTES=10 for all targets, TARGET=
 
 cuts: setup  ## the connection cut at every byte of an exchange (half an hour)
 	@$(BIN)/python -m pytest tests/server/test_every_cut.py --every-byte -rP
+
+soak: setup  ## a bot under faults of every kind, and an independent count; MINUTES=10 KILLS=50 SEED=1 PROSODY=0.12
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) --kills $(or $(KILLS),50) \
+		$(addprefix --seed ,$(SEED)) $(addprefix --prosody ,$(PROSODY))
 
 lock: setup  ## resolve requirements/*.in again and write the hashed locks
 	@UPGRADE=$(UPGRADE) sh tools/lock.sh

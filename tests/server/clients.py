@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, Self
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
@@ -78,8 +78,9 @@ class Client:
         self.nicks: dict[str, str] = {}
         stream.add_filter("in", self._record)
 
-    @staticmethod
+    @classmethod
     async def connect(
+        cls,
         server: Server,
         name: str,
         resource: str = "client",
@@ -87,12 +88,12 @@ class Client:
         password: str = "secret",
         direct_tls: bool = False,
         available: bool = True,
-    ) -> Client:
+    ) -> Self:
         """Log in as ``name`` over verified TLS; sends presence unless ``available`` is false."""
         context = ssl.create_default_context(cafile=str(server.ca_file))
         stream = ClientXMPP(f"{name}@{server.domain}/{resource}", password, ssl_context=context)
         stream.enable_direct_tls, stream.enable_starttls = direct_tls, not direct_tls
-        client = Client(stream)
+        client = cls(stream)
         outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def settle(problem: str) -> Callable[[object], None]:
