@@ -29,8 +29,11 @@ from botkit.model.events import (
     StreamLost,
 )
 from botkit.model.measures import Measure
-from botkit.model.rooms import RoomInfo, RoomSettings, RoomState
-from botkit.model.status import AccountStatus, Me, ModuleStatus, RoomStatus
+from botkit.model.rooms import RoomSettings, RoomState
+from botkit.model.status import AccountStatus
+from botkit.observe.account import Parts, account_status
+from botkit.observe.measures import account_measures
+from botkit.observe.reading import Reading
 from botkit.ports import Clock
 from botkit.routing.context import ModuleStorage
 from botkit.routing.dispatch import Dispatcher
@@ -88,23 +91,13 @@ class App:
 
     def status(self) -> AccountStatus:
         """How the account is now."""
-        config = self.config
-        built = hasattr(self, "link")
-        return AccountStatus(
-            account=config.account.jid,
-            address=self.link.address if built and self._connected else None,
-            connected=self._connected,
-            config=str(self._loaded.path),
-            rooms=tuple(map(_room_status, self.link.rooms())) if built else (),
-            modules=tuple(
-                ModuleStatus(name=one.name, use=config.modules[one.name].use) for one in self._loaded.modules
-            ),
-            paused_reading=tuple(sorted(self._pressing)),
-        )
+        if not hasattr(self, "_parts"):  # the database is being opened
+            return AccountStatus(account=self.config.account.jid, config=str(self._loaded.path))
+        return account_status(self._parts)
 
     def measures(self) -> Sequence[Measure]:
         """The figures of the account."""
-        return ()
+        return account_measures(self._parts) if hasattr(self, "_parts") else ()
 
     async def retry(self, room: Address | None = None) -> Sequence[Address]:
         """Try at once to enter ``room`` (None: every room) if it refused us or waits. Returns the rooms tried."""
@@ -162,6 +155,15 @@ class App:
         )
         self.scheduler = scheduler_of(self.dispatcher, storage.jobs)
         self.link.serve_adhoc(AdhocService(self.dispatcher))
+        self._parts = Parts(
+            loaded=self._loaded,
+            link=self.link,
+            history=self.history,
+            reading=Reading(self.history, self._clock),
+            dispatcher=self.dispatcher,
+            scheduler=self.scheduler,
+            pressing=self._pressing,
+        )
 
     async def _run_parts(self, rooms: Sequence[RoomSettings]) -> None:
         connection = self._group.create_task(self._stay_connected(), name="link")
@@ -238,7 +240,9 @@ class App:
     async def _catch_up(self, room: Address) -> None:
         told: CatchUpResult | None = None
         while True:
-            result = await self.history.catch_up(room, on_events=self._caught_up, progress=self._progress)
+            result = await self.history.catch_up(room, on_events=self._caught_up, progress=self._told)
+            self._parts.reading.told(result)
+            await self._parts.reading.look(room)
             if told is None or (result.status, result.reason) != (told.status, told.reason):
                 self._tell_catch_up(result)
             told = result
@@ -250,6 +254,11 @@ class App:
             info = self.link.room(room)
             if info is None or info.state is not RoomState.JOINED or self.history.visit(room) != result.visit:
                 return  # the next time that we come in begins another
+
+    def _told(self, what: CatchUpProgress | CatchUpResult) -> None:
+        self._parts.reading.told(what)
+        if self._progress is not None:
+            self._progress(what)
 
     def _tell_catch_up(self, result: CatchUpResult) -> None:
         if self._progress is not None:
@@ -353,19 +362,6 @@ class App:
 
 
 _CALM = frozenset({RoomState.ASKING, RoomState.JOINING, RoomState.JOINED, RoomState.LEFT})
-
-
-def _room_status(info: RoomInfo) -> RoomStatus:
-    me = info.me
-    return RoomStatus(
-        room=info.address,
-        state=info.state,
-        reason=info.reason,
-        since=info.since,
-        next_try=info.next_try,
-        me=Me(nick=me.nick, affiliation=me.affiliation, role=me.role) if me is not None else None,
-        occupants=info.occupants,
-    )
 
 
 def connection_settings(loaded: LoadedConfig) -> ConnectionSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from botkit.model.measures import Measure, MeasureKind, Sample
 from botkit.model.rooms import RoomState
 from botkit.model.status import AccountStatus, BotStatus
 
@@ -50,3 +51,38 @@ def _account(account: AccountStatus) -> dict[str, object]:
             if room.problem is not None
         },
     }
+
+
+def process_measures(status: BotStatus) -> tuple[Measure, ...]:
+    """What belongs to the process as a whole."""
+    running = tuple(Sample(labels=(str(one.account),), value=one.running) for one in status.accounts)
+    ready = tuple(Sample(labels=(str(one.account),), value=one.ready) for one in status.accounts)
+    return (
+        Measure(
+            name="botkit_build_info",
+            kind=MeasureKind.GAUGE,
+            help="1; the version of botkit.",
+            labels=("version",),
+            samples=(Sample(labels=(status.version,), value=1),),
+        ),
+        Measure(
+            name="botkit_event_loop_lag_seconds",
+            kind=MeasureKind.GAUGE,
+            help="How late the event loop was at worst, in the last minute.",
+            samples=(Sample(value=status.lag),),
+        ),
+        Measure(
+            name="botkit_account_running",
+            kind=MeasureKind.GAUGE,
+            help="1 while the account runs, connected or not.",
+            labels=("account",),
+            samples=running,
+        ),
+        Measure(
+            name="botkit_account_ready",
+            kind=MeasureKind.GAUGE,
+            help="1 while it is connected, and in every room of its config.",
+            labels=("account",),
+            samples=ready,
+        ),
+    )

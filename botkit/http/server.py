@@ -12,7 +12,8 @@ from aiohttp import web
 
 from botkit.http.door import Door, HttpLimits
 from botkit.http.exposition import Exposition
-from botkit.http.pages import health, readiness
+from botkit.http.pages import health, process_measures, readiness
+from botkit.model.measures import merged
 from botkit.model.status import BotStatus
 from botkit.ports import View
 
@@ -81,7 +82,7 @@ class HttpServer:
     async def _metrics(self, request: web.Request) -> web.Response:
         async with self._writing:  # one at a time: who asks often must not take the bot's time
             # Read here, between two events; written elsewhere, as hundreds of rooms take some milliseconds.
-            measures = self._view.measures()
+            measures = merged((*process_measures(self._view.status()), *self._view.measures()))
             body, content_type = await asyncio.to_thread(
                 self._exposition.text, measures, request.headers.get("Accept", "")
             )

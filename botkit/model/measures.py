@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -36,3 +37,14 @@ class Measure:
     help: str
     labels: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
+
+
+def merged(measures: Iterable[Measure]) -> tuple[Measure, ...]:
+    """Each family once, with the samples of all of its name: several accounts tell the same families."""
+    found: dict[str, Measure] = {}
+    for measure in measures:
+        before = found.get(measure.name)
+        found[measure.name] = (
+            measure if before is None else replace(before, samples=(*before.samples, *measure.samples))
+        )
+    return tuple(found.values())

@@ -213,6 +213,11 @@ class History:
         """How often the order of ``room``'s messages was broken in this run: another number, another visit."""
         return self.state(room).visit
 
+    def is_reading(self, room: Address) -> bool:
+        """True while a catch-up reads the archive of ``room``."""
+        state = self._rooms.get(room)
+        return state is not None and state.catching_up.locked()
+
     def lost(self, room: Address) -> None:
         """Messages of ``room`` may be missed from now on; only a catch-up ends that."""
         state = self.state(room)

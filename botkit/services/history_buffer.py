@@ -26,12 +26,14 @@ Place = tuple[ArchiveId, datetime]
 
 @dataclass(slots=True)
 class Counters:
-    """What history did since the start, for metrics. ``waiting`` changes are not written yet."""
+    """What history did since the start, for metrics. ``waiting`` changes are not written yet; ``write_seconds`` is what
+    all ``batches`` took."""
 
     remembered: int = 0
     repeated: int = 0
     written: int = 0
     batches: int = 0
+    write_seconds: float = 0.0
     write_failures: int = 0
     waiting: int = 0
     pages: int = 0
@@ -128,7 +130,9 @@ class Buffer:
             left = len(self._changes)
             while left > 0:
                 count = min(left, _CHUNK)
+                began = self._clock.monotonic()
                 await self._log.write(_last_cursors(self._changes[:count]))
+                self._counters.write_seconds += self._clock.monotonic() - began
                 # Only now: whatever ends the write above, an error or a cancellation, the changes are still here. Those
                 # that were written nonetheless are known to the log by their archive ids.
                 del self._changes[:count]

@@ -42,6 +42,7 @@ from botkit.session.adhoc import serve_commands
 from botkit.session.archive import ArchiveReader
 from botkit.session.connection import Connection, ConnectionSettings
 from botkit.session.outgoing import new_id
+from botkit.session.performed import Performed
 from botkit.session.rooms import Rooms
 
 
@@ -60,6 +61,7 @@ class XmppLink:
         self.connection = Connection(settings, on_stanza=self._on_stanza, on_state=self._on_state, clock=clock)
         self._rooms = Rooms(self.connection, emit=emit, clock=clock, spawn=spawn)
         self._archives = ArchiveReader(self.connection)
+        self.performed = Performed()
 
     @property
     def address(self) -> Address:
@@ -162,6 +164,10 @@ class XmppLink:
 
     async def perform(self, action: Action) -> Sent | None:
         """See ``ports.Link``."""
+        with self.performed.counting(action):
+            return await self._perform(action)
+
+    async def _perform(self, action: Action) -> Sent | None:
         match action:
             case SendMessage() | React() | RetractOwn() | SetSubject() | Invite():
                 return await self._send(action)

@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -78,6 +78,7 @@ class Scheduler:
         self._turns: list[_Turn] = []
         self._numbers = itertools.count()
         self._open = 0  # begun, and not ended
+        self.fires: Counter[FireState] = Counter()  # how they ended, since the start
         self._changed = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._swept = False  # what is not declared any more was looked for
@@ -279,6 +280,7 @@ class Scheduler:
         begun.update((FireKey(job.name, due), entry) for due in verdict.run)
         if verdict.left_out is not None:
             first, why = verdict.left_out
+            self.fires[FireState.MISSED] += 1
             missed.append(FireKey(job.name, first))
             self._log.warning("a job's times passed: left out", job=job.name, first=first.isoformat(), why=why)
         if verdict.run and now - verdict.run[0] > PUNCTUAL:
@@ -364,6 +366,7 @@ class Scheduler:
     def _end(
         self, entry: _Entry, due: Due, state: FireState, *, error: str | None = None, retry_at: datetime | None = None
     ) -> None:
+        self.fires[state] += 1
         if not entry.job.kept:
             return
         fire = FireRecord(

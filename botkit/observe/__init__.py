@@ -1,0 +1,1 @@
+"""How an account is and what it did, put together from what its parts know and count."""
