@@ -1,4 +1,5 @@
-"""The command line: ``botkit run``, ``check``, ``schema``, ``doctor``, ``history``, ``health``, ``version``.
+"""The command line: ``botkit run``, ``check``, ``schema``, ``doctor``, ``history``,
+``health``, ``status``, ``reload``, ``retry``, ``log``, ``version``.
 
 What a command needs is imported when it runs: ``--help`` and ``health`` must be quick.
 """
@@ -129,6 +130,52 @@ def health(config: ConfigFile, as_json: AsJson = False) -> None:
     from botkit.cli.beat import show_health
 
     raise typer.Exit(show_health(config, _console(), as_json=as_json))
+
+
+Configs = Annotated[list[Path], typer.Argument(envvar="BOTKIT_CONFIG", help="the bots' TOML files")]
+
+
+@app.command()
+def status(
+    configs: Configs = [Path("bot.toml")],  # noqa: B006 - typer's way to say a default
+    as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="again and again, until Ctrl-C")] = False,
+    every: Annotated[float, typer.Option(min=0.2, help="seconds between two looks of --watch")] = 2.0,
+) -> None:
+    """Ask the running bots how they are: connection, rooms with reasons, history, queues; exit code 1 if not well."""
+    from botkit.cli.status import show_status
+
+    raise typer.Exit(show_status(configs, _console(), as_json=as_json, watch=every if watch else None))
+
+
+@app.command()
+def reload(configs: Configs = [Path("bot.toml")]) -> None:  # noqa: B006 - typer's way to say a default
+    """Have the running bots read their configs and modules again; exit code 1 if one went on as it was."""
+    from botkit.cli.status import reload as reloaded
+
+    raise typer.Exit(reloaded(configs, _console()))
+
+
+@app.command()
+def retry(
+    configs: Configs = [Path("bot.toml")],  # noqa: B006 - typer's way to say a default
+    room: Annotated[Optional[str], typer.Option(help="only this room")] = None,  # noqa: UP045
+) -> None:
+    """Have the running bots try again, at once, to enter rooms that refused them, or for which they wait."""
+    from botkit.cli.status import retry as tried
+
+    raise typer.Exit(tried(configs, room, _console()))
+
+
+@app.command(name="log")
+def log_level(
+    level: Annotated[str, typer.Argument(help="debug, info, warning or error", show_default=False)],
+    configs: Configs = [Path("bot.toml")],  # noqa: B006 - typer's way to say a default
+) -> None:
+    """Have the running bots log from this level on, until their next start."""
+    from botkit.cli.status import log_from
+
+    raise typer.Exit(log_from(configs, level, _console()))
 
 
 @app.command(name="version")

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from botkit import logs, process
+from botkit.cli.beside import beside
 from botkit.loading import LoadedConfig, load_all
 from botkit.model.address import Address
 from botkit.routing.middleware import add_event_fields
@@ -34,7 +35,8 @@ def run_bots(configs: Sequence[Path]) -> None:
 
 
 async def _run(loaded: Sequence[LoadedConfig], bars: Bars | None) -> None:
-    await Runtime(loaded, progress=bars.show if bars else None).run()
+    async with beside(loaded) as others:
+        await Runtime(loaded, progress=bars.show if bars else None, beside=others).run()
 
 
 _DRAW_EVERY = 1.0

@@ -58,8 +58,8 @@ class Reading:
         )
 
     def of(self, room: Address, *, wanted: bool, archive: bool | None) -> HistoryStatus:
-        """The log of ``room``. ``wanted``: is it to be read after an absence? ``archive``: is there one? None: not known
-        now."""
+        """The log of ``room``. ``wanted``: is it to be read after an absence? ``archive``: is there one? None: not
+        known now."""
         progress, result = self._progress.get(room), self._results.get(room)
         gaps = self._gaps.get(room, ())
         state, reason = HistoryState.BEHIND, result.reason if result is not None else None

@@ -20,6 +20,7 @@ class Cutter:
         self._listener: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._left: int | None = None
+        self._door = 0
         self.cuts = 0
 
     @property
@@ -50,6 +51,17 @@ class Cutter:
                 # Linger of zero: the other side gets RST, as after a reboot.
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             writer.transport.abort()
+
+    def close_door(self) -> None:
+        """Reset every connection, and refuse new ones until ``open_door``."""
+        assert self._listener is not None
+        self._door = self.port
+        self._listener.close()
+        self.cut()
+
+    async def open_door(self) -> None:
+        """Listen again where we did."""
+        self._listener = await asyncio.start_server(self._relay, self.host, self._door)
 
     def cut_after(self, count: int) -> None:
         """Cut once ``count`` more bytes went from the server to the client."""

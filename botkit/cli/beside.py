@@ -1,0 +1,47 @@
+"""What runs beside the bots of ``botkit run``: the control sockets, and the ports for monitoring."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+
+import structlog
+
+from botkit.control.place import take
+from botkit.control.server import serve
+from botkit.errors import AlreadyRunning, ControlError
+from botkit.http.server import HttpServer
+from botkit.loading import LoadedConfig
+from botkit.ports import View
+
+Beside = Callable[[View], Awaitable[None]]
+
+
+@asynccontextmanager
+async def beside(loaded: Sequence[LoadedConfig]) -> AsyncIterator[tuple[Beside, ...]]:
+    """What the configs want, each once; every one speaks for the whole process.
+
+    Raises ``AlreadyRunning`` if another process has one of the sockets. One that cannot be made is only logged: the bot
+    can do its work without.
+    """
+    found: list[Beside] = []
+    with ExitStack() as held:
+        for path in dict.fromkeys(one.config.control_path for one in loaded):
+            try:
+                place = held.enter_context(await asyncio.to_thread(take, path))
+            except AlreadyRunning:
+                raise
+            except ControlError as problem:
+                structlog.get_logger("botkit").error(f"{problem}; `botkit status` will find nobody")
+            else:
+                found.append(partial(serve, place))
+        for listen in dict.fromkeys(one.config.http.listen for one in loaded):
+            if listen is not None:
+                found.append(partial(_http, listen.host, listen.port))
+        yield tuple(found)
+
+
+async def _http(host: str, port: int, view: View) -> None:
+    await HttpServer(view, host, port).run()
