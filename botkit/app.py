@@ -29,11 +29,13 @@ from botkit.model.events import (
     StreamLost,
 )
 from botkit.model.measures import Measure
+from botkit.model.room_events import CapabilitiesChanged
 from botkit.model.rooms import RoomSettings, RoomState
 from botkit.model.status import AccountStatus
 from botkit.observe.account import Parts, account_status
 from botkit.observe.measures import account_measures
 from botkit.observe.reading import Reading
+from botkit.observe.telling import tell_capabilities
 from botkit.ports import Clock
 from botkit.routing.context import ModuleStorage
 from botkit.routing.dispatch import Dispatcher
@@ -47,6 +49,7 @@ from botkit.services.outbox.settings import settings_of
 from botkit.services.schedule import scheduler_of
 from botkit.session.connection import ConnectionSettings
 from botkit.session.link import XmppLink
+from botkit.session.settings import Keeping
 from botkit.storage.sqlite import SqliteStorage
 
 Progress = Callable[[CatchUpProgress | CatchUpResult], None]
@@ -125,7 +128,14 @@ class App:
     def _build(self, storage: SqliteStorage) -> None:
         config = self.config
         self.link = XmppLink(
-            connection_settings(self._loaded), emit=self._on_event, clock=self._clock, spawn=self._spawn
+            connection_settings(self._loaded),
+            emit=self._on_event,
+            clock=self._clock,
+            spawn=self._spawn,
+            keeping=Keeping(
+                silence=config.runtime.room_silence.total_seconds(),
+                features_every=config.runtime.room_features.total_seconds(),
+            ),
         )
         self.outbox = Outbox(self.link, storage.notices, self._clock, settings_of(config.outgoing))
         self.history = History(
@@ -382,6 +392,7 @@ def connection_settings(loaded: LoadedConfig) -> ConnectionSettings:
 
 _OWN: dict[type[Event], Callable[..., None]] = {
     RoomStateChanged: App._on_room,
+    CapabilitiesChanged: lambda app, event: tell_capabilities(event, app._log),
     StreamEstablished: App._on_established,
     StreamLost: App._on_lost,
     ErrorReceived: App._on_error,

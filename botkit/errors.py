@@ -126,7 +126,8 @@ class StanzaError(BotkitError):
     ``condition`` is the defined condition (``forbidden``), ``kind`` the error type
     (``auth``, ``cancel``, ``continue``, ``modify``, ``wait``), ``text`` what the peer
     added for people, or None. ``application`` is an application-specific condition (§8.3.4) as
-    ``{namespace}name``, or None.
+    ``{namespace}name``, or None. ``where`` is the new address that ``gone`` or ``redirect`` hold
+    (§8.3.3.5), as it came, or None.
     """
 
     def __init__(
@@ -137,12 +138,14 @@ class StanzaError(BotkitError):
         *,
         who: str | None = None,
         application: str | None = None,
+        where: str | None = None,
     ) -> None:
         self.condition = condition
         self.kind = kind
         self.text = text
         self.who = who
         self.application = application
+        self.where = where
         said = f" ({text})" if text else ""
         super().__init__(f"{who or 'the peer'} answered {condition}{said}")
 
@@ -159,9 +162,11 @@ class StanzaError(BotkitError):
         *,
         who: str | None = None,
         application: str | None = None,
+        where: str | None = None,
     ) -> StanzaError:
         """The subclass that callers branch on for ``condition``, or a plain ``StanzaError``."""
-        return _BY_CONDITION.get(condition, StanzaError)(condition, kind, text, who=who, application=application)
+        kind_of = _BY_CONDITION.get(condition, StanzaError)
+        return kind_of(condition, kind, text, who=who, application=application, where=where)
 
 
 class Forbidden(StanzaError):

@@ -57,6 +57,7 @@ class RoomConfig(Table):
     password: Secret | None = Field(default=None, description="the room's password, if it wants one")
     create: bool = Field(default=False, description="create the room if it does not exist")
     catch_up: bool | None = Field(default=None, description="read what was said while the bot was away")
+    follow: bool = Field(default=False, description="if it is destroyed and names another in its place, go there")
 
 
 class ModuleConfig(BaseModel):
@@ -157,6 +158,12 @@ class RuntimeConfig(Table):
     shutdown_timeout: PositiveDuration = Field(
         default=timedelta(seconds=8), description="how long a stop waits for what is in hand"
     )
+    room_silence: PositiveDuration = Field(
+        default=timedelta(minutes=15), description="ask a room that was silent for so long whether the bot is still in"
+    )
+    room_features: PositiveDuration = Field(
+        default=timedelta(hours=6), description="ask each room again what it supports after so long"
+    )
     health_file: FilePath | None = Field(default=None, description="written while the bot is well, for health checks")
     control: FilePath | None = Field(
         default=None, description="the socket for `botkit status` and `reload`; beside the database if absent"
@@ -212,6 +219,7 @@ class Config(Table):
                 nick=self.nick_in(room),
                 password=room.password.resolve() if room.password is not None else None,
                 create=room.create,
+                follow=room.follow,
             )
             for room in self.rooms
         )

@@ -5,7 +5,7 @@
     Event
     ├── StreamEstablished  StreamLost                    the connection
     ├── BotStarted  BotStopping  Tick                    the runtime itself
-    ├── RoomStateChanged                                 our standing with a room
+    ├── RoomStateChanged  (CapabilitiesChanged)          our standing with a room; what we can do: ``room_events``
     ├── OccupantEvent                                    somebody in a room ...
     │   ├── OccupantJoined  OccupantLeft  NickChanged  RightsChanged  StatusChanged
     │   ├── RoomMessage  PrivateMessage                  ... said something
@@ -81,13 +81,14 @@ class Tick(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomStateChanged(Event):
-    """Our standing with ``room`` changed. ``next_try`` is set while waiting."""
+    """Our standing with ``room`` changed. ``next_try`` is set while waiting; ``attempts`` that failed so far."""
 
     room: Address
     state: RoomState
     before: RoomState
     reason: str | None = None
     next_try: datetime | None = None
+    attempts: int = 0
 
 
 # --- somebody in a room ---------------------------------------------------------------------------------------

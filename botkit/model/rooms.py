@@ -7,12 +7,15 @@ from datetime import datetime
 from enum import Enum, IntEnum
 
 from botkit.model.address import Address
+from botkit.model.capabilities import Capabilities, Capability
 
 MODERATE_0 = "urn:xmpp:message-moderate:0"
 MODERATE_1 = "urn:xmpp:message-moderate:1"
 MAM_2 = "urn:xmpp:mam:2"
 OCCUPANT_ID_0 = "urn:xmpp:occupant-id:0"
 STANZA_ID_0 = "urn:xmpp:sid:0"
+SELF_PING_OPTIMIZATION = "http://jabber.org/protocol/muc#self-ping-optimization"
+NON_ANONYMOUS = "muc_nonanonymous"
 
 
 class Affiliation(IntEnum):
@@ -109,12 +112,14 @@ class RoomSettings:
 
     ``create`` allows to create the room where it does not exist; without it a mistyped
     JID is refused rather than turned into a new room. ``password`` None: none is sent.
+    ``follow``: where the room was destroyed and names another that takes its place, go there.
     """
 
     address: Address
     nick: str
     password: str | None = field(default=None, repr=False)
     create: bool = False
+    follow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +127,11 @@ class RoomInfo:
     """What is known about one room at one moment. ``me`` is None while we are not in it.
 
     ``slow_mode``: seconds between two messages of one participant (XEP-0500); None where it has none.
+    ``attempts``: how often entering it failed since it last went well. ``error``: the condition of the last
+    error that kept us out, ``timeout`` for no answer, None if there was none since we were in. ``moved_to``:
+    the room that a destroyed one named in its place. ``unanswered``: self-pings in a row that decided nothing
+    (XEP-0410 §3.2). ``asked_at``: when the room last told its features. ``open_subject``: it lets participants
+    set its subject.
     """
 
     address: Address
@@ -134,6 +144,21 @@ class RoomInfo:
     me: Occupant | None = None
     occupants: int = 0
     slow_mode: float | None = None
+    attempts: int = 0
+    error: str | None = None
+    moved_to: Address | None = None
+    unanswered: int = 0
+    asked_at: datetime | None = None
+    open_subject: bool = False
+    _capabilities: Capabilities | None = field(default=None, init=False, repr=False, compare=False)  # once asked for
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What we can do here now; nothing while we are not in."""
+        if self._capabilities is None:
+            object.__setattr__(self, "_capabilities", Capabilities(_missing(self)))
+        assert self._capabilities is not None
+        return self._capabilities
 
     @property
     def archive(self) -> bool:
@@ -151,3 +176,30 @@ class RoomInfo:
     def occupant_ids(self) -> bool:
         """True if occupant-ids of this room may be trusted (XEP-0421 §4)."""
         return OCCUPANT_ID_0 in self.features
+
+
+def _missing(room: RoomInfo) -> dict[Capability, str]:
+    me = room.me
+    if me is None:
+        return dict.fromkeys(Capability, f"the bot is not in the room{f': {room.reason}' if room.reason else ''}")
+    missing: dict[Capability, str] = {}
+    if me.role < Role.PARTICIPANT:
+        missing[Capability.SPEAK] = "the bot has no voice here"
+    if me.role is not Role.MODERATOR:  # XEP-0045 §5.1.1: what moderators may
+        for able in (Capability.DEVOICE, Capability.KICK):
+            missing[able] = f"the bot is no moderator here: it cannot {able.value}"
+        if not room.open_subject or me.role < Role.PARTICIPANT:
+            missing[Capability.SUBJECT] = "the bot is no moderator here: it cannot set the subject"
+        if NON_ANONYMOUS not in room.features:
+            missing[Capability.SEE_JIDS] = "the bot is no moderator here: the room hides real JIDs from it"
+    if me.affiliation < Affiliation.ADMIN:  # §5.2.1
+        missing[Capability.BAN] = "the bot is no admin here: it cannot ban"
+    if me.affiliation < Affiliation.OWNER:
+        missing[Capability.CONFIGURE] = "the bot is no owner here: it cannot configure"
+    if room.moderation is None:
+        missing[Capability.RETRACT] = "this room has no message moderation (XEP-0425): nothing can be retracted here"
+    elif me.role is not Role.MODERATOR and me.affiliation < Affiliation.ADMIN:
+        missing[Capability.RETRACT] = "the bot is no moderator here: it cannot retract"
+    if not room.archive:
+        missing[Capability.READ_ARCHIVE] = "this room keeps no archive (XEP-0313)"
+    return missing

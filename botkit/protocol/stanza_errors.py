@@ -31,7 +31,7 @@ def parse_error(error: Element | None, who: str | None = None) -> StanzaError:
         elif detail is None and isinstance(child.tag, str):
             detail = child.tag
     kind = kind if kind in _KINDS else "cancel"
-    return StanzaError.of(condition, kind, text or where, who=who, application=detail)
+    return StanzaError.of(condition, kind, text or where, who=who, application=detail, where=where)
 
 
 def build_error(error: StanzaError) -> Element:

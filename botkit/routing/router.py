@@ -30,6 +30,7 @@ from botkit.model.events import (
     SubjectChanged,
 )
 from botkit.model.jobs import Missed
+from botkit.model.room_events import CapabilitiesChanged
 from botkit.model.rooms import Affiliation, Role
 from botkit.routing.context import Middleware
 from botkit.routing.converters import Converter
@@ -105,7 +106,7 @@ class Router:
 
     By kind of event: ``message`` (``RoomMessage`` unless the annotation says ``PrivateMessage`` or
     ``DirectMessage`` or a union), ``join``, ``part``, ``nick``, ``rights``, ``status``,
-    ``retraction``, ``moderation``, ``reaction``, ``subject``, ``invitation``, ``room_state``,
+    ``retraction``, ``moderation``, ``reaction``, ``subject``, ``invitation``, ``room_state``, ``capabilities``,
     ``start``, ``stop``; ``on`` takes any.
 
     ``urgent``: what happens in a room comes to the handlers that were recorded on this very router in
@@ -136,6 +137,7 @@ class Router:
         self.subject = Registrar(self, SubjectChanged)
         self.invitation = Registrar(self, InvitationReceived)
         self.room_state = Registrar(self, RoomStateChanged)
+        self.capabilities = Registrar(self, CapabilitiesChanged)
         self.start = Registrar(self, BotStarted)
         self.stop = Registrar(self, BotStopping)
 

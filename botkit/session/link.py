@@ -27,6 +27,7 @@ from botkit.model.events import (
     ArchiveResult,
     ErrorReceived,
     Event,
+    InvitationReceived,
     PresenceReceived,
     RoomNotice,
     StreamEstablished,
@@ -44,6 +45,7 @@ from botkit.session.connection import Connection, ConnectionSettings
 from botkit.session.outgoing import new_id
 from botkit.session.performed import Performed
 from botkit.session.rooms import Rooms
+from botkit.session.settings import Keeping
 
 
 class XmppLink:
@@ -54,12 +56,18 @@ class XmppLink:
     """
 
     def __init__(
-        self, settings: ConnectionSettings, *, emit: Callable[[Event], None], clock: Clock, spawn: Spawn
+        self,
+        settings: ConnectionSettings,
+        *,
+        emit: Callable[[Event], None],
+        clock: Clock,
+        spawn: Spawn,
+        keeping: Keeping | None = None,
     ) -> None:
         self._clock = clock
         self._emit = emit
         self.connection = Connection(settings, on_stanza=self._on_stanza, on_state=self._on_state, clock=clock)
-        self._rooms = Rooms(self.connection, emit=emit, clock=clock, spawn=spawn)
+        self._rooms = Rooms(self.connection, emit=emit, clock=clock, spawn=spawn, keeping=keeping)
         self._archives = ArchiveReader(self.connection)
         self.performed = Performed()
 
@@ -113,6 +121,10 @@ class XmppLink:
         self._rooms.on_error(event)
         self._emit(event)
 
+    def _on_invitation(self, event: InvitationReceived) -> None:
+        self._rooms.on_invitation(event)
+        self._emit(event)
+
     def _on_state(self, event: Event) -> None:
         if isinstance(event, StreamEstablished | StreamLost):
             self._rooms.on_stream(event)
@@ -134,7 +146,7 @@ class XmppLink:
 
     def occupant(self, address: Address) -> Occupant | None:
         """See ``ports.Link``."""
-        return self._rooms.occupant(address)
+        return self._rooms.present(address)
 
     async def affiliated(self, room: Address, affiliation: Affiliation) -> tuple[Address, ...]:
         """See ``ports.Link``."""
@@ -159,6 +171,10 @@ class XmppLink:
     async def leave(self, room: Address, reason: str | None = None) -> None:
         """See ``ports.Link``."""
         await self._rooms.leave(room, reason)
+
+    def retry(self, room: Address) -> bool:
+        """Try again now to enter a room that refused us, or that is waited for. False: there is nothing to try."""
+        return self._rooms.retry(room)
 
     # --- out --------------------------------------------------------------------------------------------------
 
@@ -220,4 +236,5 @@ _RAW: dict[type[Event], Callable[..., None]] = {
     RoomNotice: XmppLink._on_notice,
     ErrorReceived: XmppLink._on_error,
     SubjectChanged: XmppLink._on_subject,
+    InvitationReceived: XmppLink._on_invitation,
 }

@@ -55,9 +55,14 @@ class Occupancy:
         self.me = None
 
     def is_self(self, presence: PresenceReceived, expected: Address) -> bool:
-        """True if this presence is about ourselves: status 110, or the occupant JID that we have or asked for."""
-        mine = self.me.address if self.me else expected
-        return SELF_PRESENCE in presence.codes or presence.sender == mine
+        """True if this presence is about ourselves: the occupant JID that we have or asked for, or status 110.
+
+        Once we have an occupant JID the code is not asked: a service that does not strip ``<x/>`` from what
+        occupants send (XEP-0045 §15.4) would let anybody pass for us, or put us out.
+        """
+        if self.me is not None:
+            return presence.sender == self.me.address
+        return SELF_PRESENCE in presence.codes or presence.sender == expected
 
     def arrived(self, presence: PresenceReceived, *, is_self: bool, occupant_ids: bool) -> list[Event]:
         """An available presence: somebody came, or changed. Returns what that means, in order."""

@@ -101,3 +101,13 @@ class Standing:
             self.connected, self.reason = False, event.reason
             wait = event.retry_in
             self.retry_at = event.at + timedelta(seconds=wait) if wait is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How rooms are looked after, in seconds. ``silence``: after so long without a word from a room we ask it whether
+    we are still in (XEP-0410 §3.2). ``features_every``: how often it is asked what it can do, besides when it changes.
+    """
+
+    silence: float = 900.0
+    features_every: float = 6 * 3600.0

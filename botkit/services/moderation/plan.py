@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from botkit.model.actions import Action, Moderate, SendMessage, SetAffiliation, SetRole, SetSubject
 from botkit.model.address import Address
+from botkit.model.capabilities import Capability
 from botkit.model.messages import ArchiveId
 from botkit.model.rooms import Affiliation, Occupant, Role, RoomInfo
 from botkit.services.moderation.ladder import Ladder, Measure
@@ -96,13 +97,11 @@ def _retractions(verdict: Verdict, target: Target, room: RoomInfo, notes: list[s
     said = verdict.said
     if verdict.measure is None or verdict.measure < Measure.RETRACT or not (said.spoken or said.archive_id):
         return []
-    me = room.me
+    missing = room.capabilities.why_not(Capability.RETRACT)
     if said.archive_id is None:
         notes.append("the room gave this message no archive id: it cannot be retracted")
-    elif room.moderation is None:
-        notes.append("this room has no message moderation (XEP-0425): nothing can be retracted here")
-    elif me is None or (me.role is not Role.MODERATOR and me.affiliation < Affiliation.ADMIN):
-        notes.append(f"{_NO_RIGHT}moderator here: it cannot retract")
+    elif missing is not None:
+        notes.append(missing)
     else:
         ids = dict.fromkeys((said.archive_id, *target.versions))
         return [Moderate(room=said.room, archive_id=one, reason=verdict.reason) for one in ids]
@@ -119,13 +118,13 @@ def _against(
     measure: Measure | None, verdict: Verdict, ladder: Ladder, target: Target, room: RoomInfo, notes: list[str]
 ) -> tuple[Measure | None, list[Action]]:
     """What is done about the person: ``measure``, or the nearest one that is possible."""
-    me, reason = room.me, verdict.reason
+    can, reason = room.capabilities, verdict.reason
     if measure is Measure.DEVOICE and target.present is not None and target.present.role <= Role.VISITOR:
         notes.append("has no voice already")
         measure = ladder.above(measure) or Measure.RETRACT
     if measure is Measure.BAN:
-        if me is None or me.affiliation < Affiliation.ADMIN:
-            notes.append(f"{_NO_RIGHT}admin here: it cannot ban")
+        if (missing := can.why_not(Capability.BAN)) is not None:
+            notes.append(missing)
         elif target.real is None:
             notes.append("the real JID is not known: cannot ban")
         else:
@@ -136,8 +135,8 @@ def _against(
         return None, []
     if target.present is None:
         notes.append(f"is not in the room any more: no {measure.word}")
-    elif me is None or me.role is not Role.MODERATOR:
-        notes.append(f"{_NO_RIGHT}moderator here: no {measure.word}")
+    elif (missing := can.why_not(Capability.DEVOICE if measure is Measure.DEVOICE else Capability.KICK)) is not None:
+        notes.append(missing)
     else:
         role = Role.VISITOR if measure is Measure.DEVOICE else Role.NONE
         return measure, [SetRole(room=room.address, nick=target.present.nick, role=role, reason=reason)]

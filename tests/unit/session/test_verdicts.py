@@ -27,7 +27,7 @@ def error(condition: str, kind: str = "cancel", text: str | None = None) -> Stan
         ("service-unavailable", Next.RETRY, "full"),
         ("item-not-found", Next.RETRY, "locked"),
         ("gone", Next.STOP, "destroyed"),
-        ("remote-server-timeout", Next.RETRY, "remote-server-timeout"),
+        ("remote-server-timeout", Next.RETRY, "does not answer"),
         ("a-condition-of-tomorrow", Next.RETRY, "a-condition-of-tomorrow"),
     ],
 )
