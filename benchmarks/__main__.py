@@ -34,13 +34,15 @@ def main(arguments: list[str] | None = None) -> int:
     console, progress = Console(), Console(stderr=True)
     started = time.monotonic()
     for bench in options.benches or BENCHES:
+        began = time.monotonic()
         with progress.status(bench) as status:
             try:
                 asyncio.run(_run(bench, options, console, status.update))
             except (receive.Invalid, ReceiverFailed, BotkitError) as problem:
                 progress.print(f"{bench}: not valid: {problem}", style="red", markup=False)
                 return 1
-    progress.print(f"{time.monotonic() - started:.0f} s", style="dim")
+        progress.print(f"{bench}: {time.monotonic() - began:.0f} s", style="dim")
+    progress.print(f"{time.monotonic() - started:.0f} s in all", style="dim")
     return 0
 
 

@@ -171,11 +171,10 @@ class Dispatcher:
         line = None
         if entry.message:
             line = self._syntax.find(event, self.services.link)  # type: ignore[arg-type]  # entry.message says so
+        live, own = entry.is_live(event), self._is_own(event, entry)
         for part in entry.parts:
             if line is None or part.is_urgent:
-                if not part.handlers or not (part.any_catch_up or part.is_live(event)):
-                    continue
-                if not part.any_own and self._is_own(event, part):
+                if not part.handlers or not (part.any_catch_up or live) or (own and not part.any_own):
                     continue
             key = part.lane_of(event)
             if part.peer:

@@ -147,6 +147,8 @@ class Engine(node.Client):  # type: ignore[misc]
     def __init__(self, address: Address, *, silence: float, patience: float) -> None:
         cache_stringprep()
         jid = aioxmpp.structs.JID(address.local, address.domain, address.resource)
+        self._told: object = None  # aioxmpp's JID that ``_address`` is made of
+        self._address = address
         super().__init__(jid, None, logger=logging.getLogger(f"{__name__}.aioxmpp"))
         # Client.__init__ makes the queue itself and hangs services on it; the class is the only thing to exchange.
         self.stream.__class__ = StanzaQueue
@@ -171,8 +173,10 @@ class Engine(node.Client):  # type: ignore[misc]
     @property
     def address(self) -> Address:
         """Our full JID as bound, or as configured before the first login."""
-        jid = self.local_jid
-        return Address(jid.localpart, jid.domain, jid.resource)
+        jid = self._local_jid
+        if jid is not self._told:  # rules ask with every message
+            self._told, self._address = jid, Address(jid.localpart, jid.domain, jid.resource)
+        return self._address
 
     def start(self) -> None:
         """Not this way: aioxmpp's own loop would resolve and connect by itself."""
