@@ -104,12 +104,8 @@ class App:
 
     async def retry(self, room: Address | None = None) -> Sequence[Address]:
         """Try at once to enter ``room`` (None: every room) if it refused us or waits. Returns the rooms tried."""
-        out = (RoomState.REFUSED, RoomState.WAITING)
-        wanted = [info.address for info in self.link.rooms() if info.state in out and room in (None, info.address)]
-        for settings in await asyncio.to_thread(self.config.room_settings) if wanted else ():
-            if settings.address in wanted:
-                await self.link.join(settings)
-        return wanted
+        rooms = [info.address for info in self.link.rooms()] if hasattr(self, "link") else []
+        return [one for one in rooms if room in (None, one) and self.link.retry(one)]
 
     async def run(self) -> None:
         """Run until ``stop``. Raises what retrying cannot cure: ``LoginRefused``, ``StoreError`` …"""
@@ -171,6 +167,7 @@ class App:
             history=self.history,
             reading=Reading(self.history, self._clock),
             dispatcher=self.dispatcher,
+            outbox=self.outbox,
             scheduler=self.scheduler,
             pressing=self._pressing,
         )

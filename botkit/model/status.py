@@ -66,9 +66,11 @@ class Me:
 class RoomStatus:
     """One room. ``attempts`` is how often entering it failed since it last went well; ``next_try`` None: none is due.
 
-    ``me`` is None while we are not in. ``capabilities`` are words for what the room can do (``archive``,
-    ``moderation:1``, ``occupant ids`` …), ``paused`` what the bot leaves alone there and why. ``events`` wait for
-    handlers, ``outgoing`` to be sent.
+    ``error``: the condition of the last error that kept us out; None: none since we were in. ``moved_to``: the room
+    that a destroyed one named in its place. ``me`` is None while we are not in. ``features`` are words for what the
+    room has (``archive``, ``moderation:1``, ``occupant ids`` …), ``can`` for what the bot may do there, ``missing`` the
+    reasons for which it may not do the rest. ``unanswered``: self-pings in a row that decided nothing (XEP-0410).
+    ``events`` wait for handlers, ``outgoing`` to be sent.
     """
 
     room: Address
@@ -77,9 +79,13 @@ class RoomStatus:
     since: datetime | None = None
     next_try: datetime | None = None
     attempts: int = 0
+    error: str | None = None
+    moved_to: Address | None = None
     me: Me | None = None
-    capabilities: tuple[str, ...] = ()
-    paused: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    can: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unanswered: int = 0
     occupants: int = 0
     history: HistoryStatus = HistoryStatus(state=HistoryState.BEHIND)
     events: int = 0

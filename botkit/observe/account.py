@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from botkit.config.schema import Config
 from botkit.loading import LoadedConfig
 from botkit.model.address import Address
+from botkit.model.capabilities import Capability
 from botkit.model.rooms import MAM_2, OCCUPANT_ID_0, STANZA_ID_0, RoomInfo, RoomState
 from botkit.model.status import AccountStatus, Me, ModuleStatus, QueueStatus, ReloadStatus, RoomStatus
 from botkit.observe.reading import Reading
 from botkit.routing.dispatch import Dispatcher
 from botkit.services.history import History
+from botkit.services.outbox.outbox import Outbox
 from botkit.services.schedule import Scheduler
 from botkit.session.link import XmppLink
 
@@ -27,6 +29,7 @@ class Parts:
     history: History
     reading: Reading
     dispatcher: Dispatcher
+    outbox: Outbox
     scheduler: Scheduler
     pressing: Iterable[str] = ()
     reload: ReloadStatus | None = None
@@ -67,8 +70,14 @@ def room_status(parts: Parts, info: RoomInfo) -> RoomStatus:
         reason=info.reason,
         since=info.since,
         next_try=info.next_try,
+        attempts=info.attempts,
+        error=info.error,
+        moved_to=info.moved_to,
         me=Me(nick=me.nick, affiliation=me.affiliation, role=me.role) if me is not None else None,
-        capabilities=_capabilities(info),
+        features=_features(info),
+        can=tuple(one.value for one in Capability if one in info.capabilities),
+        missing=tuple(dict.fromkeys(info.capabilities.missing.values())) if me is not None else (),
+        unanswered=info.unanswered,
         occupants=info.occupants,
         history=parts.reading.of(
             room,
@@ -76,10 +85,11 @@ def room_status(parts: Parts, info: RoomInfo) -> RoomStatus:
             archive=info.archive if info.state is RoomState.JOINED else None,
         ),
         events=parts.dispatcher.waiting_for(room),
+        outgoing=parts.outbox.waiting_for(room),
     )
 
 
-def _capabilities(info: RoomInfo) -> tuple[str, ...]:
+def _features(info: RoomInfo) -> tuple[str, ...]:
     words = [word for feature, word in _WORDS if feature in info.features]
     moderation = info.moderation
     return (*words, *((f"moderation:{moderation}",) if moderation is not None else ()))
@@ -114,9 +124,15 @@ def _active_in(only_in: Sequence[Address] | None, rooms: Sequence[Address]) -> t
 
 def queues_of(parts: Parts) -> tuple[QueueStatus, ...]:
     """Every queue of the account."""
-    counters, history = parts.link.connection.counters, parts.history
+    counters, history, outgoing = parts.link.connection.counters, parts.history, parts.outbox.status()
     limit = parts.link.connection.settings.most_queued
     return (
+        QueueStatus(
+            name="outgoing",
+            waiting=sum(outgoing.waiting.values()),
+            limit=parts.outbox.settings.queue_all,
+            dropped=outgoing.counters.dropped + outgoing.counters.full,
+        ),
         QueueStatus(name="handlers", waiting=parts.dispatcher.waiting, dropped=parts.dispatcher.dropped),
         QueueStatus(name="history", waiting=history.counters.waiting, limit=history.options.capacity),
         QueueStatus(name="unsent", waiting=counters.waiting, limit=limit),

@@ -47,6 +47,7 @@ def account_measures(parts: Parts) -> tuple[Measure, ...]:
     book = _Book(str(status.account))
     _connection(book, parts, status)
     _queues(book, status)
+    _outgoing(book, parts)
     _handlers(book, parts)
     _history(book, parts, status)
     _rooms(book, status)
@@ -87,6 +88,35 @@ def _queues(book: _Book, status: AccountStatus) -> None:
     book.add(_COUNTER, "queue_dropped", "What a queue took no more.", ("queue",), dropped)
     paused = [((who,), float(who in status.paused_reading)) for who in ("handlers", "history")]
     book.add(_GAUGE, "reading_paused", "1 while reading is paused, as this queue cannot keep up.", ("queue",), paused)
+
+
+def _outgoing(book: _Book, parts: Parts) -> None:
+    status = parts.outbox.status()
+    counters = status.counters
+    waiting = [((priority.name.lower(),), float(count)) for priority, count in status.waiting.items()]
+    book.add(_GAUGE, "outgoing_waiting", "Messages that wait to be sent, by priority.", ("priority",), waiting)
+    book.one(_GAUGE, "outgoing_slowed", "Recipients that lately asked the bot to send less.", status.slowed)
+    ends = (
+        ("sent", counters.sent),
+        ("reflected", counters.reflected),
+        ("sent again", counters.sent_again),
+        ("refused", counters.refused),
+        ("dropped", counters.dropped),
+        ("full", counters.full),
+        ("withheld", counters.withheld),
+        ("coalesced", counters.coalesced),
+    )
+    messages = [((end,), float(count)) for end, count in ends]
+    book.add(_COUNTER, "outgoing_messages", "Messages of ours, by what became of them.", ("result",), messages)
+    book.one(_GAUGE, "notices_kept", "Notices that are written down and not yet in their rooms.", status.notices)
+    notices = (
+        ("done", counters.notices_done),
+        ("expired", counters.notices_expired),
+        ("failed", counters.notices_failed),
+    )
+    book.add(
+        _COUNTER, "notices", "Notices, by how they ended.", ("result",), [((end,), count) for end, count in notices]
+    )
 
 
 def _handlers(book: _Book, parts: Parts) -> None:
@@ -156,6 +186,7 @@ def _progress(room: RoomStatus) -> float | None:
 _OF_ROOMS = (
     ("room_occupants", "Occupants, the bot included.", lambda room: room.occupants),
     ("room_attempts", "Attempts to enter that failed, since it last went well.", lambda room: room.attempts),
+    ("room_unanswered_pings", "Self-pings in a row that decided nothing (XEP-0410).", lambda room: room.unanswered),
     ("room_events_waiting", "Events that wait for handlers.", lambda room: room.events),
     ("room_outgoing_waiting", "What waits to be sent.", lambda room: room.outgoing),
     ("room_caught_up", "1 if the log has everything.", lambda room: room.history.state is HistoryState.CAUGHT_UP),

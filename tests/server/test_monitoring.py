@@ -101,7 +101,12 @@ async def test_a_bot_at_work_says_so_everywhere(server, people, account, fresh_r
         (found,) = json.loads(text)["bots"]
         assert (code, found["ready"], found["pid"]) == (0, True, bot.pid)
         (room,) = found["accounts"][0]["rooms"]
-        assert {"archive", "stanza ids"} <= set(room["capabilities"])
+        assert {"archive", "stanza ids"} <= set(room["features"])
+        assert {"speak", "kick", "ban"} <= set(room["can"])
+        assert room["missing"] == [
+            "the bot is no owner here: it cannot configure",
+            *(() if "retract" in room["can"] else [next(why for why in room["missing"] if "XEP-0425" in why)]),
+        ]
 
         assert (await ready(bot))[0] == 200
         assert (await http(bot, "/healthz"))[0] == 200
@@ -116,6 +121,7 @@ async def test_a_bot_at_work_says_so_everywhere(server, people, account, fresh_r
         assert figures["botkit_stanzas_received_total", "presence"] >= 2
         assert figures["botkit_stanzas_received_total", "message"] >= 2
         assert figures["botkit_stanzas_sent_total", "message"] == 1
+        assert figures["botkit_outgoing_messages_total", "sent"] == 1
         assert figures["botkit_received_bytes_total",] > 1000
         assert figures["botkit_sent_bytes_total",] > 100
         assert figures["botkit_catch_ups_total", "caught up"] == 1

@@ -89,6 +89,11 @@ class Lanes:
         """How many messages wait."""
         return sum(lane.waiting for lane in self._busy.values())
 
+    def waiting_for(self, to: Address) -> int:
+        """How many messages wait for one recipient."""
+        lane = self._busy.get(to)
+        return lane.waiting if lane is not None else 0
+
     def depths(self) -> dict[Priority, int]:
         """How many messages of each priority wait."""
         return {p: sum(lane.depth(p) for lane in self._busy.values()) for p in Priority}

@@ -155,6 +155,10 @@ class Outbox:
         """Send what waits, within ``seconds``, then take nothing more. How many messages were not sent."""
         return await self._sender.flush(seconds)
 
+    def waiting_for(self, to: Address) -> int:
+        """Messages that wait to be sent to one room or account (bare)."""
+        return self._sender.lanes.waiting_for(to)
+
     def status(self) -> OutboxStatus:
         """How it is now."""
         return OutboxStatus(

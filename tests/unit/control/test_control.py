@@ -178,7 +178,7 @@ async def test_who_does_not_take_the_answer_is_let_go_and_holds_up_nobody(path: 
         return sum(task.get_name() == "control client" for task in asyncio.all_tasks())
 
     async with control(path, write=0.2) as view:
-        view.den = replace(view.den, paused=tuple("x" * 1000 for _ in range(1000)))
+        view.den = replace(view.den, missing=tuple("x" * 1000 for _ in range(1000)))
         with socket.socket(socket.AF_UNIX) as slow:
             slow.connect(str(path))
             slow.sendall(b'{"do": "status"}\n' * 50)

@@ -30,7 +30,9 @@ JOINED = RoomStatus(
     state=RoomState.JOINED,
     since=NOW,
     me=Me(nick="keeper", affiliation=Affiliation.ADMIN, role=Role.MODERATOR),
-    capabilities=("archive", "moderation:1"),
+    features=("archive", "moderation:1"),
+    can=("speak", "kick"),
+    missing=("the bot is no owner here: it cannot configure",),
     occupants=12,
     history=HistoryStatus(
         state=HistoryState.CATCHING_UP,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from botkit.model.address import Address
 from botkit.model.archive import GapFound, GapReason
 from botkit.model.events import Event, StreamEstablished, StreamLost
 from botkit.model.measures import Measure, MeasureKind, merged
-from botkit.model.rooms import MAM_2, OCCUPANT_ID_0, Affiliation, Role, RoomState
+from botkit.model.rooms import MAM_2, OCCUPANT_ID_0, Affiliation, Role, RoomInfo, RoomState
 from botkit.model.status import AccountStatus, BotStatus, Gap, HistoryState, ReloadStatus
 from botkit.observe.account import Parts, account_status
 from botkit.observe.measures import account_measures
@@ -27,10 +28,10 @@ from botkit.routing.context import ModuleStorage
 from botkit.routing.dispatch import Dispatcher
 from botkit.services.catch_up import CatchUpProgress, CatchUpResult, CatchUpStatus
 from botkit.services.history import History
+from botkit.services.outbox.outbox import Outbox
 from botkit.services.schedule import Scheduler
 from botkit.session.connection import ConnectionSettings
 from botkit.session.link import XmppLink
-from botkit.session.room import Room
 from botkit.storage.memory import MemoryJobs, MemoryLog, MemoryValues
 from botkit.testing.fakes import FakeClock, make_occupant
 from tests.docs.pages import ROOT
@@ -53,6 +54,15 @@ only_in = ["lobby@rooms.example.org"]
 """
 
 
+class LinkIn(XmppLink):
+    """A link that was never connected, and says that it is in these rooms."""
+
+    infos: list[RoomInfo]
+
+    def rooms(self) -> tuple[RoomInfo, ...]:
+        return tuple(self.infos)
+
+
 def make_parts(folder: Path, more: str = "") -> Parts:
     """An account in the lobby, and refused by the den."""
     (folder / "bot.toml").write_text(CONFIG + more)
@@ -65,18 +75,23 @@ def make_parts(folder: Path, more: str = "") -> Parts:
         pass
 
     settings = ConnectionSettings(address=ME, password=lambda: "")
-    link = XmppLink(settings, emit=emit, clock=clock, spawn=spawn)
-    for one in loaded.config.room_settings():
-        link._rooms._rooms[one.address] = Room(one, NOW)
-    lobby, den = link._rooms._rooms.values()
-    lobby.state, lobby.features = RoomState.JOINED, frozenset({MAM_2, OCCUPANT_ID_0})
-    lobby.occupancy.me = make_occupant(LOBBY, "keeper", affiliation=Affiliation.ADMIN, role=Role.MODERATOR)
-    den.state, den.reason = RoomState.REFUSED, "banned from the room"
+    link = LinkIn(
+        settings,
+        emit=emit,
+        clock=clock,
+        spawn=spawn,
+    )
+    me = make_occupant(LOBBY, "keeper", affiliation=Affiliation.ADMIN, role=Role.MODERATOR)
+    link.infos = [
+        RoomInfo(address=LOBBY, state=RoomState.JOINED, me=me, occupants=2, features=frozenset({MAM_2, OCCUPANT_ID_0})),
+        RoomInfo(address=DEN, state=RoomState.REFUSED, reason="banned from the room", error="forbidden", attempts=1),
+    ]
     modules = [one.running(ModuleStorage(MemoryValues(), one.name)) for one in loaded.modules]
     logger = structlog.get_logger()
     dispatcher = Dispatcher(modules, link=link, clock=clock, log=logger, spawn=spawn, history=log)
     history = History(log, link, clock)
     return Parts(
+        outbox=Outbox(link, None, clock),
         loaded=loaded,
         link=link,
         history=history,
@@ -95,7 +110,9 @@ async def test_rooms_are_told_with_rights_capabilities_and_reasons(parts: Parts)
     lobby, den = account_status(parts).rooms
     assert lobby.me is not None
     assert (lobby.me.nick, lobby.me.affiliation, lobby.me.role) == ("keeper", Affiliation.ADMIN, Role.MODERATOR)
-    assert lobby.capabilities == ("archive", "occupant ids")
+    assert lobby.features == ("archive", "occupant ids")
+    assert "ban" in lobby.can
+    assert "the bot is no owner here: it cannot configure" in lobby.missing
     assert (den.state, den.reason, den.me) == (RoomState.REFUSED, "banned from the room", None)
     assert account_status(parts).problems == (
         "not connected",
@@ -224,16 +241,15 @@ async def test_without_room_labels_no_room_is_named(tmp_path: Path) -> None:
 
 
 async def test_hundreds_of_rooms_are_told_in_little_time(parts: Parts) -> None:
-    for number in range(500):
-        address = Address.parse(f"room{number}@rooms.example.org")
-        room = Room(parts.config.room_settings()[0], NOW)
-        room.address, room.state = address, RoomState.JOINED
-        parts.link._rooms._rooms[address] = room
+    assert isinstance(parts.link, LinkIn)
+    parts.link.infos = [
+        replace(parts.link.infos[0], address=Address.parse(f"room{number}@rooms.example.org")) for number in range(500)
+    ]
     began = asyncio.get_running_loop().time()
     measures = account_measures(parts)
     took = asyncio.get_running_loop().time() - began
     assert took < 0.5, "the loop stands still meanwhile"
-    assert sum(len(one.samples) for one in measures) < 500 * 16
+    assert sum(len(one.samples) for one in measures) < 500 * 18
 
 
 def test_an_account_that_has_ended_is_told_as_such() -> None:
