@@ -173,9 +173,9 @@ class Dispatcher:
             line = self._syntax.find(event, self.services.link)  # type: ignore[arg-type]  # entry.message says so
         live, own = entry.is_live(event), self._is_own(event, entry)
         for part in entry.parts:
-            if line is None or part.is_urgent:
-                if not part.handlers or not (part.any_catch_up or live) or (own and not part.any_own):
-                    continue
+            wanted = part.handlers and (part.any_catch_up or live) and (part.any_own or not own)
+            if not wanted and (line is None or part.is_urgent):
+                continue
             key = part.lane_of(event)
             if part.peer:
                 self._lanes.put(key.bare, (event, part, line), peer=True)
