@@ -1,6 +1,6 @@
 # Everything starts here; `make` alone lists what there is. Set-up is part of each target that needs it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench fuzz cuts soak lock clean
+.PHONY: help setup demo test check fmt bench fuzz cuts soak load lock clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -40,6 +40,9 @@ cuts: setup  ## the connection cut at every byte of an exchange (half an hour)
 soak: setup  ## a bot under faults of every kind, and an independent count; MINUTES=10 KILLS=50 SEED=1 PROSODY=0.12
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) --kills $(or $(KILLS),50) \
 		$(addprefix --seed ,$(SEED)) $(addprefix --prosody ,$(PROSODY))
+
+load: setup  ## 200 rooms, 2,000 occupants, all that the server can relay; MINUTES=10 PROSODY=0.12
+	@$(BIN)/python -m tests.soak.load --minutes $(or $(MINUTES),10) $(addprefix --prosody ,$(PROSODY))
 
 lock: setup  ## resolve requirements/*.in again and write the hashed locks
 	@UPGRADE=$(UPGRADE) sh tools/lock.sh

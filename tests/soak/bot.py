@@ -125,6 +125,13 @@ class Bot:
             return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
         return None
 
+    def cpu(self) -> float:
+        """Seconds of CPU that its process used up to now; 0 while it does not run."""
+        with contextlib.suppress(OSError, IndexError):
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return 0.0
+
     def watch_memory(self) -> None:
         """Note its memory now."""
         found = self.rss()
