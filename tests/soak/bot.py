@@ -186,7 +186,7 @@ class Bot:
             limit=1 << 22,
         )
         self._process = process
-        self._note({"event": f"--- started, process {process.pid}"})
+        self.note(f"--- started, process {process.pid}")
         assert process.stderr is not None
         async for raw in process.stderr:
             self._log.write(raw)
@@ -194,7 +194,12 @@ class Bot:
             self._note(_parsed(raw))
         code = await process.wait()
         self.exits[code] += 1
-        self._note({"event": f"--- ended with {code}"})
+        self.note(f"--- ended with {code}")
+
+    def note(self, text: str) -> None:
+        """Put a line of ours into its log."""
+        self._log.write(text.encode() + b"\n")
+        self.last.append(text)
 
     def _note(self, line: dict[str, Any]) -> None:
         event = str(line.get("event"))

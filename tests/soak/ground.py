@@ -7,6 +7,7 @@ import contextlib
 import json
 import random
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -109,8 +110,23 @@ class Ground:
         return False
 
     async def tell_to_retry(self, room: str) -> None:
-        """Tell the bot that ``room`` is worth another try: by a start in good order, which tries every room."""
-        await self.bot.restart()
+        """Tell the bot that ``room`` is worth another try, as its admin does: ``botkit retry``."""
+        if not self.bot.wanted or self.bot.pid is None:
+            return
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "botkit",
+            "retry",
+            str(self.bot.config),
+            "--room",
+            room,
+            cwd=self.bot.folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await asyncio.wait_for(process.communicate(), 30)
+        self.bot.note(f"--- botkit retry: {said.decode(errors='replace').strip()}")
 
     async def make_room(self, owner: Person | Client, room: str) -> None:
         """Create the room as the soak wants it."""
@@ -148,7 +164,8 @@ async def prepared(
     """A server, the rooms, the crowd that talks ``rate`` times a second, and a bot that is not started yet."""
     rng = random.Random(seed)
     names = ["owner", "reader", _ACCOUNT, "thief", *PEOPLE]
-    options = ProsodyOptions(smacks_hibernation_time=_HIBERNATES)
+    # A destroyed room may be made again at once.
+    options = ProsodyOptions(smacks_hibernation_time=_HIBERNATES, muc_config="muc_tombstones = false")
     install = await asyncio.to_thread(find_or_fetch, generation)
     server = Prosody(install, options=options, accounts=dict.fromkeys(names, "secret"), keep=True)
     try:
