@@ -244,8 +244,8 @@ class NoticeStore(Protocol):
     async def open(self) -> list[StoredNotice]:
         """All that are waiting or being sent, in the order in which they were written."""
 
-    async def begin(self, number: int, *, at: datetime, sent_as: str | None) -> None:
-        """It is about to be sent: on the disk itself when this returns. The first ``at`` stays as ``attempted``."""
+    async def begin(self, number: int, *, at: datetime, sent_as: str | None, anchor: str | None) -> None:
+        """It is about to be sent: on the disk itself when this returns. The first ``at`` and ``anchor`` stay."""
 
     async def settle(
         self,

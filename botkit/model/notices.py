@@ -30,8 +30,9 @@ class StoredNotice:
     """One message of a notice. A long text is several, with the same ``key`` and ``part`` counted from 0.
 
     ``message_id`` is given before the first attempt and never changes: it is how the message is known again.
-    ``attempted`` is the time of the first attempt, ``sent_as`` the nick that we had at the last one, ``number`` the
-    order in which notices were written; 0 before that.
+    ``attempted`` is the time of the first attempt, ``sent_as`` the nick that we had at the last one. ``anchor`` is the
+    archive's newest id before the first attempt: what was sent stands behind it. "": the archive was empty; None: it
+    could not be asked. ``number`` is the order in which notices were written; 0 before that.
     """
 
     key: str
@@ -45,6 +46,7 @@ class StoredNotice:
     expires: datetime | None = None
     state: NoticeState = NoticeState.WAITING
     attempted: datetime | None = None
+    anchor: str | None = None
     sent_as: str | None = None
     tries: int = 0
     settled: datetime | None = None

@@ -35,12 +35,18 @@ class MemoryNotices:
         """See ``ports.NoticeStore``."""
         return [row for row in self._rows.values() if row.state.is_open]
 
-    async def begin(self, number: int, *, at: datetime, sent_as: str | None) -> None:
+    async def begin(self, number: int, *, at: datetime, sent_as: str | None, anchor: str | None) -> None:
         """See ``ports.NoticeStore``."""
         row = self._rows[number]
         if row.state.is_open:
+            first = row.attempted is None
             self._rows[number] = replace(
-                row, state=NoticeState.SENDING, attempted=row.attempted or at, sent_as=sent_as, tries=row.tries + 1
+                row,
+                state=NoticeState.SENDING,
+                attempted=at if first else row.attempted,
+                anchor=anchor if first else row.anchor,
+                sent_as=sent_as,
+                tries=row.tries + 1,
             )
 
     async def settle(

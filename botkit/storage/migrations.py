@@ -98,7 +98,7 @@ _NOTICES = (
         account TEXT NOT NULL, key TEXT NOT NULL, part INTEGER NOT NULL,
         recipient TEXT NOT NULL, groupchat INTEGER NOT NULL, text TEXT NOT NULL, message_id TEXT NOT NULL,
         created INTEGER NOT NULL, not_before INTEGER, expires INTEGER,
-        state TEXT NOT NULL, attempted INTEGER, sent_as TEXT, tries INTEGER NOT NULL DEFAULT 0,
+        state TEXT NOT NULL, attempted INTEGER, anchor TEXT, sent_as TEXT, tries INTEGER NOT NULL DEFAULT 0,
         settled INTEGER, archive_id TEXT, reason TEXT,
         UNIQUE (account, key, part)
     ) STRICT""",

@@ -16,7 +16,7 @@ from botkit.storage.sqlite_shelf import micros, moment, moment_or_none
 
 _COLUMNS = (
     "number, key, part, recipient, groupchat, text, message_id, created, not_before, expires,"
-    " state, attempted, sent_as, tries, settled, archive_id, reason"
+    " state, attempted, anchor, sent_as, tries, settled, archive_id, reason"
 )
 _OPEN = tuple(state.value for state in NoticeState if state.is_open)
 
@@ -70,13 +70,14 @@ class SqliteNotices:
         )
         return [_notice(row) for row in rows]
 
-    async def begin(self, number: int, *, at: datetime, sent_as: str | None) -> None:
+    async def begin(self, number: int, *, at: datetime, sent_as: str | None, anchor: str | None) -> None:
         """See ``ports.NoticeStore``."""
         await self._connections.write(
             self._change,
-            "UPDATE notice SET state = 'sending', attempted = coalesce(attempted, ?), sent_as = ?, tries = tries + 1"
+            "UPDATE notice SET state = 'sending', anchor = iif(attempted IS NULL, ?, anchor),"
+            " attempted = coalesce(attempted, ?), sent_as = ?, tries = tries + 1"
             " WHERE account = ? AND number = ? AND state IN ('waiting', 'sending')",
-            (micros(at), sent_as, self._account, number),
+            (anchor, micros(at), sent_as, self._account, number),
         )
 
     async def settle(
@@ -127,11 +128,12 @@ def _or_none(time: datetime | None) -> int | None:
 
 
 def _notice(row: tuple[Any, ...]) -> StoredNotice:
-    (number, key, part, to, groupchat, text, message_id, created, not_before, expires, state, attempted, sent_as, tries,
-     settled, archive_id, reason) = row  # fmt: skip
+    (number, key, part, to, groupchat, text, message_id, created, not_before, expires, state, attempted, anchor,
+     sent_as, tries, settled, archive_id, reason) = row  # fmt: skip
     return StoredNotice(
         number=number, key=key, part=part, to=Address.received(to), groupchat=bool(groupchat), text=text,
         message_id=MessageId(message_id), created=moment(created), not_before=moment_or_none(not_before),
         expires=moment_or_none(expires), state=NoticeState(state), attempted=moment_or_none(attempted),
-        sent_as=sent_as, tries=tries, settled=moment_or_none(settled), archive_id=archive_id, reason=reason,
+        anchor=anchor, sent_as=sent_as, tries=tries, settled=moment_or_none(settled), archive_id=archive_id,
+        reason=reason,
     )  # fmt: skip

@@ -67,17 +67,18 @@ async def test_open_notices_come_in_the_order_in_which_they_were_written(store: 
 async def test_the_first_attempt_is_remembered_and_the_last_nick(store: NoticeStore) -> None:
     await store.add([notice("a")])
     (row,) = await store.open()
-    await store.begin(row.number, at=NOW, sent_as="bot")
-    await store.begin(row.number, at=NOW + timedelta(hours=1), sent_as="bot_2")
+    await store.begin(row.number, at=NOW, sent_as="bot", anchor="a7")
+    await store.begin(row.number, at=NOW + timedelta(hours=1), sent_as="bot_2", anchor="a9")
     (row,) = await store.open()
     assert (row.state, row.attempted, row.sent_as, row.tries) == (NoticeState.SENDING, NOW, "bot_2", 2)
+    assert row.anchor == "a7"
 
 
 async def test_what_is_settled_is_not_begun_again(store: NoticeStore) -> None:
     await store.add([notice("a")])
     (row,) = await store.open()
     await store.settle(row.number, NoticeState.DONE, at=NOW, archive_id=ArchiveId("x1"))
-    await store.begin(row.number, at=NOW, sent_as="bot")
+    await store.begin(row.number, at=NOW, sent_as="bot", anchor=None)
     (row,) = await store.of_key("a")
     assert (row.state, row.archive_id, row.settled, row.tries) == (NoticeState.DONE, "x1", NOW, 0)
     assert await store.open() == []
@@ -129,7 +130,7 @@ async def test_notices_outlive_the_program(tmp_path: Path) -> None:
     async with SqliteStorage.open(path, BOT) as storage:
         await storage.notices.add([notice("a")])
         (row,) = await storage.notices.open()
-        await storage.notices.begin(row.number, at=NOW, sent_as="bot")
+        await storage.notices.begin(row.number, at=NOW, sent_as="bot", anchor=None)
     async with SqliteStorage.open(path, BOT) as storage:
         (row,) = await storage.notices.open()
         assert (row.state, row.message_id) == (NoticeState.SENDING, "id-a-0")

@@ -18,11 +18,13 @@ Talk = SendMessage | React | RetractOwn | SetSubject | Invite
 class Entry:
     """A message from ``perform`` to its reflection. ``sent`` is the future of its id; None where nobody waits for it.
 
-    ``reflected`` is None until the room sent it back; ``archive_id`` may be None then, too.
+    ``queued`` while it waits to be sent, for the first time or again. ``archive_id`` may be None though it is
+    ``reflected``. ``ended`` is what it came to nothing by.
     """
 
     __slots__ = (
-        "_ends", "action", "archive_id", "at", "ended", "message_id", "number", "priority", "reflected", "sent", "tries"
+        "_ends", "action", "archive_id", "at", "ended", "message_id", "number", "priority", "queued", "reflected",
+        "sent", "tries",
     )  # fmt: skip
 
     def __init__(self, action: Talk, sent: asyncio.Future[MessageId] | None) -> None:
@@ -30,6 +32,7 @@ class Entry:
         self.priority = priority_of(action)
         self.sent = sent
         self.number = 0
+        self.queued = False
         self.tries = 0
         self.at = 0.0
         self.message_id: MessageId | None = None

@@ -33,6 +33,7 @@ class Lane:
         while at and queue[at - 1].number > entry.number:
             at -= 1
         queue.insert(at, entry)
+        entry.queued = True
         self.waiting += 1
 
     def depth(self, priority: Priority) -> int:
@@ -56,6 +57,7 @@ class Lane:
     def drop(self, entry: Entry) -> None:
         """Take ``entry`` out."""
         self.queues[entry.priority].remove(entry)
+        entry.queued = False
         self.waiting -= 1
 
     def ready_in(self, entry: Entry, now: float) -> float:

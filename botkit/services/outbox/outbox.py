@@ -26,12 +26,13 @@ from botkit.model.address import Address
 from botkit.model.archive import ArchiveQuery, Page
 from botkit.model.events import ErrorReceived, RoomMessage, RoomStateChanged, StreamEstablished
 from botkit.model.messages import MessageId
-from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings
+from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings, RoomState
 from botkit.ports import Clock, Link, NoticeStore
 from botkit.routing.texts import sayable
 from botkit.services.outbox.entry import Followed, Talk
 from botkit.services.outbox.loops import LoopGuard
 from botkit.services.outbox.moderating import Moderating
+from botkit.services.outbox.notices import Notices
 from botkit.services.outbox.sender import Counters, Sender
 from botkit.services.outbox.settings import OutboxSettings
 from botkit.services.outbox.split import shortened, split
@@ -65,6 +66,9 @@ class Outbox:
         self._sender = Sender(link, clock, self.settings)
         self.awaited = self._sender.awaited
         self._moderating = Moderating(link, clock, self._sender.lanes.account)
+        self._notices = (
+            Notices(link, store, clock, self._sender, self._texts, self.settings.notices) if store is not None else None
+        )
         self._guard = LoopGuard(self.settings.loop) if self.settings.loop is not None else None
 
     # --- what is done -----------------------------------------------------------------------------------------
@@ -75,7 +79,9 @@ class Outbox:
             await self._moderating.perform(action)
             return None
         if isinstance(action, Notice):
-            raise MisuseError("this bot keeps no notices; give it a database")
+            if self._notices is None:
+                raise MisuseError("this bot keeps no notices; give it a database")
+            return await self._notices.add(action)
         if isinstance(action, SendMessage):
             return await self._say(action)
         (entry,) = await self._sender.send([action])
@@ -91,6 +97,11 @@ class Outbox:
         entries = await self._sender.send(parts)
         ids = tuple(entry.message_id for entry in entries if entry.message_id is not None)
         return Sent(ids[0], parts=ids, following=Followed(entries, self._correct))
+
+    def _texts(self, notice: Notice) -> list[str]:
+        text = sayable(notice.text)
+        parts = self._parts(SendMessage(to=notice.to, body=text, groupchat=notice.groupchat, split=notice.split))
+        return [part.body for part in parts]
 
     def _correct(self, correction: SendMessage) -> None:
         self._sender.send_later(self._parts(replace(correction, body=sayable(correction.body)))[0])
@@ -140,9 +151,13 @@ class Outbox:
         """The stream is there again; if it is a new one, what was under way is not known to have arrived."""
         if not event.resumed:
             self._sender.session_ended()
+        if self._notices is not None:
+            self._notices.kick()
 
     def on_room(self, event: RoomStateChanged) -> None:
         """Our standing with a room changed."""
+        if self._notices is not None and event.state is RoomState.JOINED:
+            self._notices.kick(event.room)
 
     # --- life -------------------------------------------------------------------------------------------------
 
@@ -150,6 +165,8 @@ class Outbox:
         """Send until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sender.run(), name="outbox")
+            if self._notices is not None:
+                group.create_task(self._notices.run(), name="notices")
 
     async def flush(self, seconds: float) -> int:
         """Send what waits, within ``seconds``, then take nothing more. How many messages were not sent."""
@@ -165,7 +182,7 @@ class Outbox:
             waiting=self._sender.depths(),
             moderating=self._moderating.under_way,
             slowed=self._sender.lanes.slowed(),
-            notices=0,
+            notices=self._notices.waiting if self._notices is not None else 0,
             counters=replace(self._sender.counters),
         )
 
