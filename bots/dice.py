@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, Field
 
 from botkit import CommandError, Context, Expected, Module, Router
+from botkit.routing.specs import Example
 
 
 class DiceConfig(BaseModel):
@@ -36,7 +37,15 @@ router = Router("dice")
 router.converter(Dice, dice)
 
 
-@router.command("dice", "roll")
+@router.command(
+    "dice",
+    "roll",
+    examples=[
+        Example("dice", "one of six sides", answer=re.compile("[1-6]")),
+        Example("roll 2d6", answer=re.compile(r"\d \+ \d = \d+")),
+    ],
+    effects=False,
+)
 async def throw(ctx: Context[DiceConfig], what: Dice = ONE) -> str:
     """Throw dice: 1d6, or what you say."""
     if not 1 <= what.number <= ctx.config.most:

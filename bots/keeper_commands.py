@@ -16,6 +16,7 @@ from botkit.routing.context import Context
 from botkit.routing.converters import Expected
 from botkit.routing.handles import RoomHandle
 from botkit.routing.router import Router
+from botkit.routing.specs import Example
 from bots.keeper_settings import KeeperConfig
 
 MODERATORS = (Affiliation.ADMIN, Role.MODERATOR)
@@ -62,7 +63,15 @@ async def _done(ctx: Context[KeeperConfig], work: Awaitable[object], what: str, 
     return f"{whom}: {what}."
 
 
-@commands.command("ban", needs=Affiliation.ADMIN)
+@commands.command(
+    "ban",
+    needs=Affiliation.ADMIN,
+    examples=[
+        Example('ban "Ann Lee" selling shoes', people=("Ann Lee",)),
+        "ban ann@spam.example",
+        Example("ban --server spam.example", "everybody of that server"),
+    ],
+)
 async def ban(
     ctx: Context[KeeperConfig],
     room: RoomHandle,
@@ -91,7 +100,7 @@ async def kick(ctx: Context[KeeperConfig], room: RoomHandle, who: Occupant, *, r
     return await _done(ctx, room.kick(who, reason or None), "kicked", who.nick, reason)
 
 
-@commands.command("mute", needs=MODERATORS)
+@commands.command("mute", needs=MODERATORS, examples=["mute ann until you have calmed down"])
 async def mute(ctx: Context[KeeperConfig], room: RoomHandle, who: Occupant, *, reason: str = "") -> str:
     """Take somebody's voice."""
     return await _done(ctx, room.devoice(who, reason or None), "muted", who.nick, reason)

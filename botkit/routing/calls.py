@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +21,7 @@ from botkit.routing.filters import Yield
 from botkit.routing.handles import NotDone, RoomHandle
 from botkit.routing.limit import being_cancelled, limited
 from botkit.routing.middleware import Buckets, asker, handled
+from botkit.routing.naming import close_to, members
 from botkit.routing.once import Once
 from botkit.routing.permission import allowed, shown
 from botkit.routing.plan import LoadedAdhoc, LoadedCommand, Plan, in_rings, label
@@ -109,12 +109,28 @@ class Caller:
         # The bucket goes first: comparing with every name takes a while, and anybody can ask for it.
         if not line.explicit or self._refusal(event) is not None:
             return
-        close = difflib.get_close_matches(line.name, self.plan.by_name, n=1, cutoff=0.7)
-        for loaded in self.plan.by_name[close[0]] if close else ():
-            ctx = self._visible(loaded, event)
-            if ctx is not None and await self._first(event):
-                await self._tell(ctx, f"I know no {line.name[:40]}; did you mean {line.prefix}{close[0]}?")
-                return
+        plan = self.plan
+        close = close_to(line, plan.by_name, plan.groups)
+        meant = f"; did you mean {line.prefix}{close}?" if close and self._seen(close, event) else ""
+        if line.name in plan.groups:
+            there = [word for word in members(line.name, plan.by_name) if self._seen(f"{line.name} {word}", event)]
+            ctx = self._seen(line.name, event)
+            text = f"{line.name}: expected one of {', '.join(there)}{meant}"
+        else:
+            ctx = self._seen(close, event) if close else None
+            text = f"I know no {line.name[:40]}{meant}"
+        if ctx is not None and await self._first(event):
+            await self._tell(ctx, text)
+
+    def _seen(self, name: str, event: Event) -> Context[Any] | None:
+        """The context of the first command of this name, or of this group, that the sender may run; None for none."""
+        start = f"{name} "
+        for other, found in self.plan.by_name.items():
+            if other == name or other.startswith(start):
+                for loaded in found:
+                    if (ctx := self._visible(loaded, event)) is not None:
+                        return ctx
+        return None
 
     async def _first(self, event: Event) -> bool:
         try:

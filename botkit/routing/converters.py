@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from botkit.model.address import Address
+from botkit.model.durations import format_duration
 from botkit.model.forms import FieldKind
 from botkit.model.rooms import Affiliation, Occupant, Role
 from botkit.routing.constraints import Expected, Pattern, Range, from_text
@@ -131,8 +132,12 @@ def _several_words(take: Callable[[str, Context[Any]], tuple[Any, int]], **more:
     return Converter(convert=convert, take=_ahead(take, convert), **more)
 
 
+def _span_text(span: timedelta) -> str:
+    return format_duration(span) if not span.microseconds else f"{span.total_seconds():.10g}s"
+
+
 _SPANS = _several_words(
-    lambda text, ctx: take_span(text), show=lambda span: f"{span.total_seconds():.10g}s",
+    lambda text, ctx: take_span(text), show=_span_text,
     hint="a length of time like 30m, 1h30m or 2d",
 )  # fmt: skip
 _MOMENTS = _several_words(

@@ -18,10 +18,7 @@ from typing import Any, TypeVar
 
 from botkit.errors import LinkClosed
 from botkit.model.address import Address
-from botkit.model.events import (
-    Event,
-    Tick,
-)
+from botkit.model.events import Event, Tick
 from botkit.model.forms import Form
 from botkit.ports import Claims, Clock, Link, MessageLog, Spawn
 from botkit.routing.answers import give
@@ -36,6 +33,7 @@ from botkit.routing.help import help_module
 from botkit.routing.lanes import Lanes
 from botkit.routing.limit import Begun, begin, being_cancelled, go_on, limited
 from botkit.routing.middleware import handled
+from botkit.routing.naming import resolved
 from botkit.routing.plan import Loaded, LoadedAdhoc, LoadedSchedule, ModuleRuntime, Plan, label, make_plan
 from botkit.routing.syntax import CommandLine, CommandSyntax
 from botkit.routing.tally import Tallies
@@ -171,6 +169,8 @@ class Dispatcher:
         line = None
         if entry.message:
             line = self._syntax.find(event, self.services.link)  # type: ignore[arg-type]  # entry.message says so
+            if line is not None and line.name in self._plan.groups:
+                line = resolved(line, self._plan.groups, self._plan.by_name)
         live, own = entry.is_live(event), self._is_own(event, entry)
         for part in entry.parts:
             wanted = part.handlers and (part.any_catch_up or live) and (part.any_own or not own)

@@ -15,6 +15,8 @@ from botkit.routing.words import Line
 if TYPE_CHECKING:
     from botkit.routing.context import Context
 
+NOBODY = "somebody who is in the room now"
+
 
 def address(word: str, _: Context[Any]) -> Address:
     """A JID, alone or as a link to it (``xmpp:ann@example.org?message``, RFC 5122)."""
@@ -128,4 +130,4 @@ def _nobody(nick: str, handle: RoomHandle, typed: str = "") -> Expected:
     begun = [one for one in there if line.startswith(one)] or [one for one in there if word and one.startswith(word)]
     close = begun or difflib.get_close_matches(word, there, n=1)
     hint = f"; did you mean {there[close[0]]}?" if close else ""
-    return Expected(f"somebody who is in the room now{hint}")
+    return Expected(f"{NOBODY}{hint}")

@@ -15,6 +15,7 @@ from botkit.routing.commands import Command, load_command
 from botkit.routing.context import Context, Middleware, ModuleStorage, Next, Reply
 from botkit.routing.converters import Converter
 from botkit.routing.filters import Yield
+from botkit.routing.naming import groups_of
 from botkit.routing.router import Router
 from botkit.routing.specs import AdhocSpec, CommandSpec, HandlerSpec, ScheduleSpec, Spec
 from botkit.routing.tally import Tallies, Tally
@@ -92,11 +93,13 @@ class LoadedAdhoc:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Everything that the modules want, in order. ``by_name`` has every name and alias, casefolded."""
+    """Everything that the modules want, in order. ``by_name`` has every name and alias, casefolded;
+    ``groups`` every first word of several, likewise, with what it is for."""
 
     handlers: tuple[Loaded, ...]
     commands: tuple[LoadedCommand, ...]
     by_name: dict[str, tuple[LoadedCommand, ...]]
+    groups: dict[str, str]
     schedules: tuple[LoadedSchedule, ...]
     adhoc: tuple[LoadedAdhoc, ...]
 
@@ -137,7 +140,14 @@ def make_plan(modules: Sequence[ModuleRuntime], timeout: float = 60.0, tallies: 
     for loaded in draft.commands:
         for name in loaded.command.spec.names:
             by_name[name.casefold()] = (*by_name.get(name.casefold(), ()), loaded)
-    return Plan(tuple(draft.handlers), tuple(draft.commands), by_name, tuple(draft.schedules), tuple(draft.adhoc))
+    return Plan(
+        handlers=tuple(draft.handlers),
+        commands=tuple(draft.commands),
+        by_name=by_name,
+        groups=groups_of(runtime.router for runtime in modules),
+        schedules=tuple(draft.schedules),
+        adhoc=tuple(draft.adhoc),
+    )
 
 
 def check(router: Router) -> list[str]:

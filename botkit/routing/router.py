@@ -31,11 +31,20 @@ from botkit.model.events import (
 )
 from botkit.model.jobs import Missed
 from botkit.model.room_events import CapabilitiesChanged
-from botkit.model.rooms import Affiliation, Role
 from botkit.routing.context import Middleware
 from botkit.routing.converters import Converter
 from botkit.routing.filters import Filter
-from botkit.routing.specs import AdhocSpec, CommandSpec, HandlerSpec, Need, Right, ScheduleSpec
+from botkit.routing.recording import Group, all_of, make_group, one_word, recorder, rights
+from botkit.routing.specs import (
+    AdhocSpec,
+    CommandSpec,
+    Example,
+    GroupSpec,
+    HandlerSpec,
+    Need,
+    Right,
+    ScheduleSpec,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -77,7 +86,7 @@ class Registrar:
     ) -> Any:
         if len(given) == 1 and not isinstance(given[0], Filter):
             return self()(given[0])
-        combined = _all(given)
+        combined = all_of(given)
 
         def record(handler: F) -> F:
             self._router.handlers.append(
@@ -119,6 +128,7 @@ class Router:
         self.urgent = urgent
         self.handlers: list[HandlerSpec] = []
         self.commands: list[CommandSpec] = []
+        self.groups: list[GroupSpec] = []
         self.schedules: list[ScheduleSpec] = []
         self.schedule_makers: list[Callable[[Any], Iterable[ScheduleSpec]]] = []
         self.adhoc_commands: list[AdhocSpec] = []
@@ -162,34 +172,35 @@ class Router:
         hidden: bool = False,
         filters: Iterable[Filter] = (),
         timeout: float | None = None,
+        examples: Iterable[str | Example] = (),
+        effects: bool = True,
     ) -> Callable[[F], F]:
         """Run when somebody types the name after the prefix, after our nick, or alone in a private or 1:1 chat.
 
         ``needs``: one right, or several of which one suffices. ``hidden``: works, but help does
-        not list it. Raises ``ConfigError`` at once for a name or right that cannot be.
+        not list it. ``examples`` are shown by help, and run by botkit's pytest plugin: whole lines without a prefix.
+        ``effects=False``: it only answers, so that running it once more when its message is corrected harms nothing.
+        Raises ``ConfigError`` at once for a name, right or example that cannot be.
         """
-        names = (name, *aliases)
-        for one in names:
-            if not one or one != one.strip() or any(c.isspace() for c in one):
-                raise ConfigError(f"router {self.name!r}: {one!r} is no name of a command; it is one word")
-        rights = _rights(needs, f"router {self.name!r}: command {name!r}")
-        combined = _all(tuple(filters))
+        return recorder(
+            self,
+            one_word(self, (name, *aliases)),
+            needs=rights(needs, f"router {self.name!r}: command {name!r}"),
+            adhoc=adhoc,
+            hidden=hidden,
+            filters=filters,
+            timeout=timeout,
+            examples=examples,
+            effects=effects,
+        )
 
-        def record(handler: F) -> F:
-            self.commands.append(
-                CommandSpec(
-                    handler=handler,
-                    names=names,
-                    needs=rights,
-                    adhoc=adhoc,
-                    hidden=hidden,
-                    filter=combined,
-                    timeout=timeout,
-                )
-            )
-            return handler
+    def group(self, name: str, *aliases: str, needs: Right | Iterable[Right] | None = None, doc: str = "") -> Group:
+        """Commands under one word: ``poll = router.group("poll")``, then ``@poll.command("start")``.
 
-        return record
+        ``needs`` are what its commands need that do not say otherwise; ``doc`` is shown by help.
+        """
+        own = rights(needs, f"router {self.name!r}: group {name!r}")
+        return make_group(self, one_word(self, (name, *aliases)), own, doc)
 
     def every(
         self,
@@ -262,11 +273,11 @@ class Router:
         timeout: float | None = None,
     ) -> Callable[[F], F]:
         """Serve a hand-written ad-hoc command (XEP-0050) at ``node``."""
-        rights = _rights(needs, f"router {self.name!r}: ad-hoc command {node!r}")
+        wanted = rights(needs, f"router {self.name!r}: ad-hoc command {node!r}")
 
         def record(handler: F) -> F:
             self.adhoc_commands.append(
-                AdhocSpec(handler=handler, node=node, title=title, needs=rights, timeout=timeout)
+                AdhocSpec(handler=handler, node=node, title=title, needs=wanted, timeout=timeout)
             )
             return handler
 
@@ -297,27 +308,3 @@ class Router:
         A ``Converter`` says besides how a form asks for it.
         """
         self.converters[kind] = convert if isinstance(convert, Converter) else Converter(convert=convert)
-
-
-def _all(filters: tuple[Filter, ...]) -> Filter | None:
-    for one in filters:
-        if not isinstance(one, Filter):
-            raise ConfigError(f"{one!r} is no filter; put @predicate on a plain function")
-    combined: Filter | None = None
-    for one in filters:
-        combined = one if combined is None else combined & one
-    return combined
-
-
-def _rights(needs: object, what: str) -> tuple[Right, ...]:
-    if needs is None:
-        return ()
-    if isinstance(needs, Affiliation | Role | Need):
-        return (needs,)
-    # Affiliation.ADMIN | Role.MODERATOR is the int 3: an easy slip that must not become "everybody".
-    found: tuple[Any, ...] = tuple(needs) if isinstance(needs, Iterable) else (needs,)
-    if not found or not all(isinstance(right, Affiliation | Role | Need) for right in found):
-        raise ConfigError(
-            f"{what}: needs={needs!r} is no right; write Affiliation.ADMIN, or (Affiliation.ADMIN, Role.MODERATOR)"
-        )
-    return found

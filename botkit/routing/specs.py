@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -68,11 +69,36 @@ class HandlerSpec(Spec):
     commands: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A line that shows a command's use, without prefix. ``note`` tells what it does.
+
+    The pytest plugin runs it in a room in memory. ``answer`` is what the bot must say then, exactly or by a compiled
+    pattern; None: anything. ``run=False``: it is only read, for commands that reach beyond the room. ``people`` are
+    nicks of who is there, beside everybody whom an ``Occupant`` of it names.
+    """
+
+    text: str
+    note: str | None = None
+    answer: str | re.Pattern[str] | None = None
+    run: bool = True
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSpec:
+    """A word before the names of commands; ``names`` has the aliases, too."""
+
+    names: tuple[str, ...]
+    doc: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSpec(Spec):
     """A command. Whoever has one of ``needs`` may run it; () is everybody.
 
-    ``names`` has its name first, then the aliases. ``adhoc``: offered over XEP-0050, too.
+    ``names`` has its name first, then the aliases; those of a group's command are several words.
+    ``adhoc``: offered over XEP-0050, too. ``effects``: it does more than to answer.
     """
 
     names: tuple[str, ...]
@@ -80,6 +106,8 @@ class CommandSpec(Spec):
     adhoc: bool = True
     hidden: bool = False
     filter: Filter | None = None
+    examples: tuple[Example, ...] = ()
+    effects: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

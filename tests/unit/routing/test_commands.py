@@ -491,16 +491,23 @@ async def test_help_lists_what_the_asker_may_run_here() -> None:
         await mod.says("!help")
         assert room.said == ["!tempban, !help. More: !help <command>", "!tempban, !mute, !help. More: !help <command>"]
         await mod.says("!help !mute")
-        assert room.said[2] == "!mute <who>\nTake somebody's voice.\n\nThey keep their place."
+        assert room.said[2] == (
+            "!mute <who>\nTake somebody's voice.\n\nThey keep their place.\n"
+            "who: a nick, exactly as it is shown in the room\nFor moderators of the room."
+        )
         await alice.says("!help mute")
         assert room.said[3] == "There is no command mute that you may run here."
         (told,) = await alice.whispers("help tb")
-        assert told == "!tempban <who> [span] [reason …]\nBan an occupant for a while.\nAlso: !tb"
+        assert told == (
+            "!tempban <who> [span] [reason …]\nBan an occupant for a while.\n"
+            "who: a nick, exactly as it is shown in the room\n"
+            "span: a length of time like 30m, 1h30m or 2d (else 1h)\nAlso: !tb"
+        )
         (listed,) = await room.direct("boss@example.org", "help")
         assert "reload: Load everything anew." in listed
         assert "tempban <room> <who>" in listed
         (listed,) = await room.direct("stranger@example.net", "help")
-        assert listed == "help [command]: List what you may do here, or tell more about one command."
+        assert listed == "help [command …]: List what you may do here, or tell more about one command."
 
 
 async def test_a_module_s_own_help_goes_first() -> None:
