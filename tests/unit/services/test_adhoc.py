@@ -182,7 +182,7 @@ async def test_the_form_has_a_field_for_each_parameter(service: AdhocService) ->
     assert field(answer, "dish").required
     number = field(answer, "number")
     assert (number.datatype, number.minimum, number.maximum, number.values) == ("xs:integer", "1", "9", ("1",))
-    assert field(answer, "wait").values == ("1800s",)
+    assert field(answer, "wait").values == ("30m",)
     assert field(answer, "home").kind is FieldKind.JID_SINGLE
     assert (field(answer, "hot").kind, field(answer, "hot").values) == (FieldKind.BOOLEAN, ("0",))
 
