@@ -1,4 +1,4 @@
-"""What runs beside the bots of ``botkit run``: the control sockets, and the ports for monitoring."""
+"""What runs beside the bots of ``botkit run``: control sockets, ports for monitoring, the watch over the event loop."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from botkit.control.server import serve
 from botkit.errors import AlreadyRunning, ControlError
 from botkit.http.server import HttpServer
 from botkit.loading import LoadedConfig
+from botkit.observe.stall import StallWatch
 from botkit.ports import View
 
 Beside = Callable[[View], Awaitable[None]]
@@ -40,7 +41,12 @@ async def beside(loaded: Sequence[LoadedConfig]) -> AsyncIterator[tuple[Beside, 
         for listen in dict.fromkeys(one.config.http.listen for one in loaded):
             if listen is not None:
                 found.append(partial(_http, listen.host, listen.port))
+        found.append(_stalls)
         yield tuple(found)
+
+
+async def _stalls(_view: View) -> None:
+    await StallWatch().run()
 
 
 async def _http(host: str, port: int, view: View) -> None:
