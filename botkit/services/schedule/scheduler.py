@@ -26,7 +26,6 @@ from botkit.services.schedule.missed import PUNCTUAL, judge
 from botkit.services.schedule.process import own_name
 
 LONGEST_SLEEP = 10.0  # seconds; then the wall clock is looked at again, which may have been set or have stood still
-_LOOK_ROUND = 20.0  # seconds between renewals of our lease, and looks at others'
 _BATCH = 500  # fires noted in one transaction
 _MOST_OPEN = 2000  # fires begun and not ended; what is due beyond that waits its turn, in the heap
 _RETRY_FIRST, _RETRY_LONGEST = 10.0, 1800.0
@@ -68,10 +67,12 @@ class Scheduler:
         *,
         process: str | None = None,
         on_paused: OnPaused | None = None,
+        look_again: float = LONGEST_SLEEP,
     ) -> None:
         self._clock = clock
         self._log = log
         self._store = store
+        self._look_again = look_again
         self._ledger = Ledger(store, process or own_name(), clock, log)
         self._on_paused = on_paused
         self._entries: dict[str, _Entry] = {}
@@ -290,7 +291,7 @@ class Scheduler:
 
     async def _rest(self) -> None:
         """Wait for the next time, or until something changes; no longer than the wall clock may go unseen."""
-        left = LONGEST_SLEEP
+        left = self._look_again
         if self._turns and self._open < _MOST_OPEN:
             left = min(left, max(0.0, (self._turns[0].at - self._clock.now()).total_seconds()))
         sleep = asyncio.ensure_future(self._clock.sleep(left))
@@ -380,7 +381,7 @@ class Scheduler:
     async def _look_round(self) -> None:
         pruned: datetime | None = None
         while True:
-            await self._clock.sleep(_LOOK_ROUND)
+            await self._clock.sleep(2 * self._look_again)
             now = self._clock.now()
             try:
                 if self._open:

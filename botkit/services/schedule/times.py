@@ -28,6 +28,8 @@ _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEKDAY = "mon|tue|wed|thu|fri|sat|sun"
 _DAY_OF_MONTH = re.compile(rf"(?:last|[1-9]|[12]\d|3[01])|(?:1st|2nd|3rd|4th|5th|last) (?:{_WEEKDAY})", re.ASCII)
 SHORTEST_SPAN = timedelta(seconds=1)
+_TICK = timedelta(microseconds=1)
+_A_DAY = timedelta(days=1, hours=1)  # longer than any gap; Pacific/Apia left out 30 December 2011
 
 
 class Trigger(Protocol):
@@ -47,8 +49,9 @@ class Cron:
 
     expression: str
     zone: str
-    _trigger: CronTrigger
-    _every_hour: bool
+    _walls: CronTrigger
+    _zone: ZoneInfo
+    _passing: bool
 
     @staticmethod
     def parse(expression: str, zone: str | None = None, *, now: datetime | None = None) -> Cron:
@@ -65,8 +68,8 @@ class Cron:
             )
         try:
             fields[4] = _weekdays(fields[4])
-            trigger = CronTrigger.from_crontab(" ".join(fields), timezone=tz)
-            cron = Cron(expression, name, trigger, "*" in fields[1])
+            trigger = CronTrigger.from_crontab(" ".join(fields), timezone=UTC)
+            cron = Cron(expression, name, trigger, tz, "*" in fields[1])
             never = cron.next(now or datetime.now(UTC)) is None
         except (ValueError, TypeError, OverflowError) as problem:
             raise ConfigError(f"{expression!r} is no cron expression: {problem}") from None
@@ -76,7 +79,7 @@ class Cron:
 
     def next(self, after: datetime) -> datetime | None:
         """The first time later than ``after``, in UTC."""
-        return _first(self._trigger, after, both=self._every_hour)
+        return (_first_passing if self._passing else _first)(self._walls, self._zone, after)
 
     @property
     def rule(self) -> Mapping[str, object]:
@@ -96,7 +99,8 @@ class Monthly:
     months: tuple[int, ...]
     at: time
     zone: str
-    _trigger: CronTrigger
+    _walls: CronTrigger
+    _zone: ZoneInfo
 
     @staticmethod
     def parse(day: str, at: time | str, zone: str | None = None, months: tuple[int, ...] = ()) -> Monthly:
@@ -112,13 +116,13 @@ class Monthly:
             raise ConfigError(f"day {day} never comes in {', '.join(map(str, months))}")
         trigger = CronTrigger(
             month=",".join(map(str, months)) or "*", day="last" if leap else said, hour=wall.hour, minute=wall.minute,
-            second=wall.second, timezone=tz,
+            second=wall.second, timezone=UTC,
         )  # fmt: skip
-        return Monthly(said, months, wall, zone or "UTC", trigger)
+        return Monthly(said, months, wall, zone or "UTC", trigger, tz)
 
     def next(self, after: datetime) -> datetime | None:
         """The first time later than ``after``, in UTC."""
-        return _first(self._trigger, after, both=False)
+        return _first(self._walls, self._zone, after)
 
     @property
     def rule(self) -> Mapping[str, object]:
@@ -204,16 +208,82 @@ def time_zone(name: str) -> ZoneInfo:
         raise ConfigError(f"{name!r} is no time zone; write an IANA name such as 'Europe/Berlin'") from None
 
 
-def _first(trigger: CronTrigger, after: datetime, *, both: bool) -> datetime | None:
-    moment = after
+def _first(walls: CronTrigger, zone: ZoneInfo, after: datetime) -> datetime | None:
+    """The first moment later than ``after`` at which a clock in ``zone`` shows a time of ``walls``, in UTC.
+
+    ``walls`` reckons with bare clock times, as if they were UTC: given a zone, APScheduler 3.11 leaves out the midnight
+    that follows a change to summer time, and fires twice in an hour that comes twice.
+    """
+    wall = _wall(after, zone)
+    if _offset(after - _A_DAY, zone) < _offset(after, zone):
+        wall -= _A_DAY  # what was skipped just now may still be due, later than the clock says
+    best: datetime | None = None
+    until: datetime | None = None  # walls up to here may come before ``best``, which was moved by a skipped hour
     while True:
-        local = trigger.get_next_fire_time(None, moment + timedelta(microseconds=1))
-        if local is None:
+        found = walls.get_next_fire_time(None, wall + _TICK)
+        if found is None or (until is not None and found > until):
+            return best
+        wall = found
+        due, moved = _moment(wall, zone)
+        if due <= after or (best is not None and due >= best):
+            continue
+        best = due
+        if not moved and until is None:
+            return best
+        if until is None:
+            until = _wall(due, zone)
+
+
+def _first_passing(walls: CronTrigger, zone: ZoneInfo, after: datetime) -> datetime | None:
+    """As ``_first``, but every hour that passes counts: both of an hour that comes twice, none that is skipped."""
+    while True:
+        offset = _offset(after, zone)
+        found = walls.get_next_fire_time(None, _wall(after, zone) + _TICK)
+        if found is None:
             return None
-        due: datetime = local.astimezone(UTC)
-        if local.fold == 0 or both:
+        due: datetime = found - offset
+        if _offset(due, zone) == offset:
             return due
-        moment = due  # the second time of an hour that comes twice
+        change = _change(after, due, zone)
+        if due < change:
+            return due
+        after = change - _TICK if _matches(walls, change, zone) else change
+
+
+def _matches(walls: CronTrigger, moment: datetime, zone: ZoneInfo) -> bool:
+    wall = _wall(moment, zone)
+    return bool(walls.get_next_fire_time(None, wall) == wall)
+
+
+def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The moment between the two at which the offset changes; whole seconds."""
+    old = _offset(before, zone)
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) // 2
+        middle = max(before + timedelta(seconds=1), middle.replace(microsecond=0))
+        if _offset(middle, zone) == old:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _moment(wall: datetime, zone: ZoneInfo) -> tuple[datetime, bool]:
+    """When a clock shows ``wall`` (written as UTC) for the first time; True if it never does, and this is later."""
+    local = wall.replace(tzinfo=zone, fold=0)  # fold 0 in a gap: the offset of before, so as much later as it is long
+    moment = local.astimezone(UTC)
+    return moment, _wall(moment, zone) != wall
+
+
+def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
+    """What a clock in ``zone`` shows, written as if it were UTC."""
+    return moment.astimezone(zone).replace(tzinfo=UTC, fold=0)
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
+    offset = moment.astimezone(zone).utcoffset()
+    assert offset is not None, "a ZoneInfo always has one"
+    return offset
 
 
 def _time_of_day(at: time | str) -> time:
