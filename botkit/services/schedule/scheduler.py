@@ -11,9 +11,9 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from botkit.errors import StoreError
@@ -24,6 +24,7 @@ from botkit.services.schedule.job import Due, Job
 from botkit.services.schedule.ledger import STORE_AGAIN, Ledger
 from botkit.services.schedule.missed import PUNCTUAL, judge
 from botkit.services.schedule.process import own_name
+from botkit.services.schedule.turns import Entry, Turn
 
 LONGEST_SLEEP = 10.0  # seconds; then the wall clock is looked at again, which may have been set or have stood still
 _BATCH = 500  # fires noted in one transaction
@@ -32,28 +33,6 @@ _RETRY_FIRST, _RETRY_LONGEST = 10.0, 1800.0
 _KEPT_FOR = timedelta(days=30)
 
 OnPaused = Callable[[Job, str], None]
-
-
-@dataclass(slots=True)
-class _Entry:
-    job: Job
-    checked: datetime
-    stored: bool = False
-    paused: bool = False
-    failures: int = 0
-    next: datetime | None = None  # its turn, if any; another that is still in the heap counts no more
-    running: int = 0
-    waiting: deque[Due] = field(default_factory=deque)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Turn:
-    """Something to do at a time. ``retry`` None: the job's next time."""
-
-    at: datetime
-    number: int
-    entry: _Entry = field(compare=False)
-    retry: Due | None = field(default=None, compare=False)
 
 
 class Scheduler:
@@ -75,8 +54,8 @@ class Scheduler:
         self._look_again = look_again
         self._ledger = Ledger(store, process or own_name(), clock, log)
         self._on_paused = on_paused
-        self._entries: dict[str, _Entry] = {}
-        self._turns: list[_Turn] = []
+        self._entries: dict[str, Entry] = {}
+        self._turns: list[Turn] = []
         self._numbers = itertools.count()
         self._open = 0  # begun, and not ended
         self.fires: Counter[FireState] = Counter()  # how they ended, since the start
@@ -94,14 +73,14 @@ class Scheduler:
         for job in jobs:
             entry = self._entries.get(job.name)
             if entry is None:
-                self._entries[job.name] = _Entry(job, self._clock.now())
+                self._entries[job.name] = Entry(job, self._clock.now())
             else:
                 entry.job, entry.stored = job, False
         self._changed.set()
 
     async def keep(self, job: Job) -> None:
         """As ``add``; when it returns the job is in the store. Raises ``StoreError``."""
-        entry = _Entry(job, self._clock.now())
+        entry = Entry(job, self._clock.now())
         await self._take_in([entry])
         self._entries[job.name] = entry
         self._changed.set()
@@ -203,7 +182,7 @@ class Scheduler:
             self._swept = True
         return await self._fire_due()
 
-    async def _take_in(self, entries: list[_Entry]) -> None:
+    async def _take_in(self, entries: list[Entry]) -> None:
         now = self._clock.now()
         kept = [entry for entry in entries if entry.job.kept]
         records = await self._store.put(*(entry.job.record(entry.checked) for entry in kept)) if kept else []
@@ -216,21 +195,21 @@ class Scheduler:
         if kept:
             await self._own_left(now)
 
-    def _arm(self, entry: _Entry) -> None:
+    def _arm(self, entry: Entry) -> None:
         entry.next = None if entry.paused else entry.job.trigger.next(entry.checked)
         if entry.next is not None:
             self._push(entry.next, entry)
 
-    def _push(self, at: datetime, entry: _Entry, retry: Due | None = None) -> None:
-        heapq.heappush(self._turns, _Turn(at, next(self._numbers), entry, retry))
+    def _push(self, at: datetime, entry: Entry, retry: Due | None = None) -> None:
+        heapq.heappush(self._turns, Turn(at, next(self._numbers), entry, retry))
         self._changed.set()
 
     # --- what is due ------------------------------------------------------------------------------------------
 
     async def _fire_due(self) -> bool:
         now = self._clock.now()
-        turns: list[_Turn] = []
-        begun: dict[FireKey, _Entry] = {}
+        turns: list[Turn] = []
+        begun: dict[FireKey, Entry] = {}
         missed: list[FireKey] = []
         checked: dict[str, datetime] = {}
         while self._turns and self._turns[0].at <= now and len(begun) < _BATCH and self._open + len(begun) < _MOST_OPEN:
@@ -267,9 +246,9 @@ class Scheduler:
 
     def _judge(
         self,
-        entry: _Entry,
+        entry: Entry,
         now: datetime,
-        begun: dict[FireKey, _Entry],
+        begun: dict[FireKey, Entry],
         missed: list[FireKey],
         checked: dict[str, datetime],
     ) -> None:
@@ -302,7 +281,7 @@ class Scheduler:
             sleep.cancel()
             changed.cancel()
 
-    def _try_again(self, entry: _Entry, due: Due) -> None:
+    def _try_again(self, entry: Entry, due: Due) -> None:
         if entry.paused:
             self._end(entry, due, FireState.FAILED, error="the job was paused before it was tried again")
         else:
@@ -310,7 +289,7 @@ class Scheduler:
 
     # --- one fire ---------------------------------------------------------------------------------------------
 
-    def _start(self, entry: _Entry, due: Due) -> None:
+    def _start(self, entry: Entry, due: Due) -> None:
         assert self._group is not None, "fires are begun while the scheduler runs"
         self._open += 1
         if entry.running >= entry.job.at_once:
@@ -319,7 +298,7 @@ class Scheduler:
         entry.running += 1
         self._group.create_task(self._fire(entry, due), name=f"job {entry.job.name}")
 
-    async def _fire(self, entry: _Entry, due: Due) -> None:
+    async def _fire(self, entry: Entry, due: Due) -> None:
         while True:
             try:
                 await entry.job.run(due)
@@ -335,7 +314,7 @@ class Scheduler:
         entry.running -= 1
         self._changed.set()
 
-    async def _failed(self, entry: _Entry, due: Due, problem: Exception) -> None:
+    async def _failed(self, entry: Entry, due: Due, problem: Exception) -> None:
         job = entry.job
         if due.attempt <= job.retries:
             pause = min(_RETRY_LONGEST, _RETRY_FIRST * 2 ** (due.attempt - 1)) * random.uniform(0.75, 1.25)
@@ -365,7 +344,7 @@ class Scheduler:
             self._log.error("that a job is paused could not be stored", job=job.name, reason=str(problem))
 
     def _end(
-        self, entry: _Entry, due: Due, state: FireState, *, error: str | None = None, retry_at: datetime | None = None
+        self, entry: Entry, due: Due, state: FireState, *, error: str | None = None, retry_at: datetime | None = None
     ) -> None:
         self.fires[state] += 1
         if not entry.job.kept:
