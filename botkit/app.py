@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
 from botkit import health
 from botkit.clock import SystemClock
-from botkit.errors import BotkitError, LinkError, StoreError
+from botkit.errors import BotkitError, ConfigError, LinkError, StoreError
+from botkit.heart import Heart
 from botkit.loading import LoadedConfig
 from botkit.model.address import Address
 from botkit.model.events import (
@@ -32,12 +31,13 @@ from botkit.model.measures import Measure
 from botkit.model.room_events import CapabilitiesChanged
 from botkit.model.rooms import RoomSettings, RoomState
 from botkit.model.status import AccountStatus
+from botkit.modules import Module
 from botkit.observe.account import Parts, account_status
 from botkit.observe.measures import account_measures
 from botkit.observe.reading import Reading
 from botkit.observe.telling import tell_capabilities
 from botkit.ports import Clock
-from botkit.routing.context import ModuleStorage
+from botkit.reloading import Modules, Reload, change_rooms
 from botkit.routing.dispatch import Dispatcher
 from botkit.routing.syntax import CommandSyntax
 from botkit.routing.zones import Zones
@@ -47,10 +47,11 @@ from botkit.services.history import History, HistoryOptions
 from botkit.services.outbox.outbox import Outbox
 from botkit.services.outbox.settings import settings_of
 from botkit.services.schedule import scheduler_of
-from botkit.session.connection import ConnectionSettings
 from botkit.session.link import XmppLink
 from botkit.session.settings import Keeping
+from botkit.shutdown import CLOSE, HANDLERS, OUTGOING, ROOMS, WayDown
 from botkit.storage.sqlite import SqliteStorage
+from botkit.wiring import connection_settings
 
 Progress = Callable[[CatchUpProgress | CatchUpResult], None]
 
@@ -60,28 +61,33 @@ _CATCH_UP_AGAIN = 30.0
 _CATCH_UP_LATER = 900.0
 """Seconds until one that could not be read at all is asked again."""
 
-_DRAIN_SHARE = 0.5
-"""Of the time for shutting down, how much handlers get to finish; the rest is for rooms, store and stream."""
-
-_FLUSH_SHARE = 0.2
-"""Of the same time, how much what they said gets to be sent."""
-
 
 class App:
-    """One running bot. ``progress`` is told of the reading of archives (for a progress bar)."""
+    """One running bot. ``progress`` is told of the reading of archives (for a progress bar).
 
-    def __init__(self, loaded: LoadedConfig, *, clock: Clock | None = None, progress: Progress | None = None) -> None:
+    ``own``: modules that are no part of the config, with what is the bot's own.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        *,
+        clock: Clock | None = None,
+        progress: Progress | None = None,
+        own: Sequence[Module] = (),
+    ) -> None:
         self.config = loaded.config
         self._loaded = loaded
         self._clock = clock or SystemClock()
         self._progress = progress
+        self._own = own
         self._log = structlog.get_logger("botkit").bind(account=str(self.config.account.jid))
         self._stopping = asyncio.Event()
-        self._at_once = asyncio.Event()
+        self._way_down = WayDown(self._log)
         self._connected = False
         self._started = False
         self._going_down = False
-        self._beat_now = asyncio.Event()
+        self._heart = Heart(self.config.runtime.health_file, self._write_health, self._log)
         self._pressing: set[str] = set()
         self._fatal: BotkitError | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # spawned, and not done yet
@@ -90,7 +96,12 @@ class App:
         """Begin the way down; safe to call more than once. ``at_once``: wait for nobody any more."""
         self._stopping.set()
         if at_once:
-            self._at_once.set()
+            self._way_down.hurry()
+
+    @property
+    def is_built(self) -> bool:
+        """False before the database is open."""
+        return hasattr(self, "link")
 
     def status(self) -> AccountStatus:
         """How the account is now."""
@@ -144,9 +155,8 @@ class App:
             ),
             on_pressure=lambda on: self._press("history", on),
         )
-        modules = [one.running(ModuleStorage(storage.values, one.name)) for one in self._loaded.modules]
         self.dispatcher = Dispatcher(
-            modules,
+            (),
             link=self.outbox,
             clock=self._clock,
             log=self._log,
@@ -159,6 +169,8 @@ class App:
             timeout=config.runtime.handler_timeout.total_seconds(),
             on_pressure=lambda on: self._press("handlers", on),
         )
+        self._modules = Modules(self.dispatcher, storage.values, self._own)
+        self._modules.begin(self._loaded)
         self.scheduler = scheduler_of(self.dispatcher, storage.jobs)
         self.link.serve_adhoc(AdhocService(self.dispatcher))
         self._parts = Parts(
@@ -177,7 +189,7 @@ class App:
         background = [
             self._group.create_task(self.history.run(), name="history"),
             self._group.create_task(self.scheduler.run(), name="schedule"),
-            self._group.create_task(self._beat(), name="health"),
+            self._group.create_task(self._heart.run(), name="health"),
             self._group.create_task(self.outbox.run(), name="outbox"),
         ]
         try:
@@ -200,6 +212,8 @@ class App:
         """What the link emits, in order; quick, and never raises."""
         if self.outbox.awaited and type(event) is RoomMessage:
             self.outbox.on_message(event)
+        if self._going_down and getattr(event, "archive_id", None) is not None:
+            return  # noted here it would be seen before for the next run, and no handler would ever get it
         if not self.history.remember(event):
             return
         if not self._going_down:
@@ -213,13 +227,13 @@ class App:
     def _on_established(self, event: StreamEstablished) -> None:
         self._connected = True
         self.outbox.on_stream(event)
-        self._beat_now.set()
+        self._heart.beat()
         self._log.info("connected", address=str(event.address), resumed=event.resumed)
         self._begin()
 
     def _on_lost(self, event: StreamLost) -> None:
         self._connected = False
-        self._beat_now.set()
+        self._heart.beat()
         self._log.warning("not connected", reason=event.reason, retry_in=event.retry_in)
 
     def _on_error(self, event: ErrorReceived) -> None:
@@ -227,7 +241,7 @@ class App:
 
     def _on_room(self, event: RoomStateChanged) -> None:
         self.outbox.on_room(event)
-        self._beat_now.set()
+        self._heart.beat()
         tell = self._log.info if event.state in _CALM else self._log.warning
         shown = {"reason": event.reason} if event.reason else {}
         if event.next_try is not None:
@@ -295,6 +309,23 @@ class App:
             self._log.info("reading again")
             self.link.connection.resume_reading()
 
+    # --- another config ---------------------------------------------------------------------------------------
+
+    async def prepare(self, found: LoadedConfig) -> Reload:
+        """Make ready what ``found`` changes; nothing changes yet. Raises ``ConfigError`` with every mistake."""
+        if not self.is_built or self._going_down:
+            raise ConfigError(f"{self.config.account.jid} is being started or stopped; try again")
+        return await self._modules.prepare(self._loaded, found)
+
+    def take(self, reload: Reload) -> None:
+        """Go on with what was prepared, from the next event on; raises nothing."""
+        self._loaded = self._parts.loaded = reload.change.after
+        self.config = self._loaded.config
+        handover = self._modules.take(reload, self.scheduler)
+        patience = self.config.runtime.shutdown_timeout
+        self._spawn(self._modules.finish(reload, handover, patience, started=self._started), "the end of a reload")
+        self._spawn(change_rooms(self.link, reload.change), "rooms of a reload")
+
     # --- tasks ------------------------------------------------------------------------------------------------
 
     def _spawn(self, work: Awaitable[None], name: str) -> None:
@@ -310,81 +341,52 @@ class App:
         except Exception as problem:  # the boundary for everything spawned: one fault must not end the others
             self._log.error(f"{name} failed", exc_info=problem)
 
-    async def _beat(self) -> None:
-        path = self.config.runtime.health_file
-        if path is None:
-            return
-        try:
-            while True:
-                self._write_health(path)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._beat_now.wait(), health.BEAT_SECONDS)
-                self._beat_now.clear()
-        finally:
-            health.remove(path)
-
     def _write_health(self, path: Path) -> None:
-        try:
-            health.write(
-                path,
-                at=self._clock.now(),
-                account=str(self.config.account.jid),
-                connected=self._connected,
-                rooms=self.link.rooms(),
-            )
-        except StoreError as problem:
-            self._log.error(str(problem))
+        account, rooms = str(self.config.account.jid), self.link.rooms()
+        health.write(path, at=self._clock.now(), account=account, connected=self._connected, rooms=rooms)
 
     # --- the way down -----------------------------------------------------------------------------------------
 
     async def _go_down(self, connection: asyncio.Task[None], background: list[asyncio.Task[None]]) -> None:
-        """Take nothing new, let handlers finish, leave the rooms, close the stream, write what is left."""
-        patience: timedelta = self.config.runtime.shutdown_timeout
-        latest = asyncio.get_running_loop().time() + patience.total_seconds()
-        self._log.info("stopping", within=f"{patience.total_seconds():g} s")
+        """In the order that docs/operation.md tells: nobody is kept waiting for what comes later anyway."""
+        self._way_down.begin(self.config.runtime.shutdown_timeout.total_seconds())
+        self._log.info("stopping", within=f"{self._way_down.left(CLOSE):g} s")
         self.dispatcher.dispatch(BotStopping(at=self._clock.now()))
-        self._going_down = True
+        self._going_down = True  # what is said from here on is left to the archives, and read by the next run
         background[1].cancel()  # no new fires
-        left = await self.dispatcher.drain(patience.total_seconds() * _DRAIN_SHARE)
-        if left:
-            self._log.warning("handlers were not done in time", undone=left)
-        unsent = await self.outbox.flush(patience.total_seconds() * _FLUSH_SHARE)
-        if unsent:
-            self._log.warning("not sent in time", messages=unsent)
-        try:
-            async with asyncio.timeout_at(latest):
-                await self.link.close("the bot goes down")
-        except TimeoutError:  # the rooms hear of it from the server, once that gives our session up
-            self._log.warning("the server did not see us off in time")
-        connection.cancel()
+        step = self._way_down.step
+        await step(HANDLERS, self._drain(), "handlers were not done in time")
+        await step(OUTGOING, self._flush_outgoing(), "not all was sent in time")
+        await step(ROOMS, self.link.leave_rooms("the bot goes down"), "the rooms did not see us off in time")
         for task in background:
             task.cancel()
-        try:
-            await self.history.flush()
-        except StoreError as problem:
-            self._log.error("not stored: what was said last; it will be read from the archives", reason=str(problem))
+        await self._write_all()
+        # Not in time: the rooms hear of it from the server, once that gives our session up.
+        await step(CLOSE, self.link.close(), "the server did not see us off in time")
+        connection.cancel()
         for task in tuple(self._tasks):
             task.cancel()
         self._log.info("stopped")
 
+    async def _drain(self) -> None:
+        left = await self.dispatcher.drain(self._way_down.left(HANDLERS) * 0.9)
+        if left:
+            self._log.warning("handlers were not done in time", undone=left)
+
+    async def _flush_outgoing(self) -> None:
+        unsent = await self.outbox.flush(self._way_down.left(OUTGOING) * 0.9)
+        if unsent:
+            self._log.warning("not sent in time", messages=unsent)
+
+    async def _write_all(self) -> None:
+        try:
+            await self.history.flush()
+            await self.scheduler.flush()
+        except StoreError as problem:
+            self._log.error("not stored: what was said last; it will be read from the archives", reason=str(problem))
+
 
 _CALM = frozenset({RoomState.ASKING, RoomState.JOINING, RoomState.JOINED, RoomState.LEFT})
-
-
-def connection_settings(loaded: LoadedConfig) -> ConnectionSettings:
-    """How the config wants its account connected."""
-    account = loaded.config.account
-    return ConnectionSettings(
-        address=account.jid.with_resource(account.resource),
-        password=account.password.resolve,
-        host=account.host,
-        port=account.port,
-        tls=account.tls,
-        ca_file=account.ca_file,
-        allow_plain=account.allow_plain,
-        connect_timeout=account.connect_timeout.total_seconds(),
-        request_timeout=account.request_timeout.total_seconds(),
-    )
 
 
 _OWN: dict[type[Event], Callable[..., None]] = {

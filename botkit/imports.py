@@ -11,10 +11,11 @@ import re
 import sys
 import traceback
 import zlib
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
+import botkit.sources as sources
 from botkit.errors import ConfigError
 
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -31,7 +32,8 @@ def import_path(name: str) -> ModuleType:
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)
     try:
-        return importlib.import_module(name)
+        with sources.noted(name):
+            return importlib.import_module(name)
     except ModuleNotFoundError as problem:
         if problem.name is None or not f"{name}.".startswith(f"{problem.name}."):
             raise ConfigError(_place(problem)) from None
@@ -41,25 +43,42 @@ def import_path(name: str) -> ModuleType:
 
 
 def import_file(path: Path) -> ModuleType:
-    """Run the Python file at ``path`` as a module of its own, from its source each time. Raises ``ConfigError``."""
+    """Run the Python file at ``path`` as a module of its own; the same module again while nothing of it changed.
+
+    Raises ``ConfigError``.
+    """
     path = path.absolute()
-    name = f"botkit_file_{zlib.crc32(os.fsencode(path)):08x}_{re.sub(r'[^a-zA-Z0-9_]', '_', path.stem)}"
-    loader = SourceFileLoader(name, str(path))
+    name = file_module(path)
+    if sources.is_current(name):
+        return sys.modules[name]
+    loader = sources.SourceLoader(name, str(path))
     module = importlib.util.module_from_spec(ModuleSpec(name, loader, origin=str(path)))
     module.__file__ = str(path)
     sys.modules[name] = module  # typing.get_type_hints and dataclasses look their module up there
     try:
-        # not loader.exec_module: a file that was changed within a second would run from its old bytecode
-        exec(loader.source_to_code(loader.get_data(str(path)), str(path)), module.__dict__)
+        with sources.noted(name):
+            loader.exec_module(module)
     except OSError as problem:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         if problem.filename == str(path):
             raise ConfigError(f"{path} cannot be read: {problem.strerror}") from None
         raise ConfigError(_place(problem)) from None
     except (Exception, SystemExit) as problem:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise ConfigError(_place(problem)) from None
     return module
+
+
+def module_name(use: str, folder: Path) -> str:
+    """The name in ``sys.modules`` of what ``use`` means in a config in ``folder``."""
+    where = use.partition(":")[0]
+    return file_module(folder / Path(where).expanduser()) if where.endswith(".py") else where
+
+
+def file_module(path: Path) -> str:
+    """The name of the module that a file becomes."""
+    path = path.absolute()
+    return f"botkit_file_{zlib.crc32(os.fsencode(path)):08x}_{re.sub(r'[^a-zA-Z0-9_]', '_', path.stem)}"
 
 
 def _place(problem: BaseException) -> str:

@@ -12,20 +12,28 @@ import os
 import random
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 
-from botkit import __name__ as _PACKAGE
+import botkit.logs as logs
+import botkit.process as process
+import botkit.sources as sources
 from botkit.app import App, Progress
 from botkit.clock import SystemClock
-from botkit.errors import BotkitError, StoreError
-from botkit.loading import LoadedConfig, check_together
+from botkit.errors import BotkitError, ConfigError, StoreError
+from botkit.imports import module_name
+from botkit.loading import LoadedConfig, check_together, load_all
 from botkit.model.address import Address
 from botkit.model.measures import Measure
-from botkit.model.status import AccountStatus, BotStatus
+from botkit.model.status import AccountStatus, BotStatus, ReloadStatus
+from botkit.modules import Module
 from botkit.ports import Clock, View
+from botkit.reloading import Reload
+from botkit.services.own import own_commands
 
 Beside = Callable[[View], Awaitable[None]]
 """Something that runs beside the accounts until it is cancelled: the control socket, HTTP."""
@@ -34,6 +42,8 @@ _AGAIN_FIRST = 5.0
 _AGAIN_CAP = 300.0
 _LAG_EVERY = 0.5
 _LAG_KEPT = 60.0
+_TIDY_WAIT = 120.0
+_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # not on every platform
 
 
 class Account:
@@ -46,6 +56,7 @@ class Account:
         self.next_try: datetime | None = None
         self.attempts = 0
         self.again = asyncio.Event()  # set: begin again now, whatever ended it
+        self.reload: ReloadStatus | None = None
 
     @property
     def jid(self) -> Address:
@@ -55,13 +66,14 @@ class Account:
     def status(self) -> AccountStatus:
         """How it is; of one that has ended or waits to be begun again, why."""
         if self.app is not None:
-            return self.app.status()
+            return replace(self.app.status(), reload=self.reload)
         return AccountStatus(
             account=self.jid,
             running=False,
             config=str(self.loaded.path),
             reason=_words(self.problem) if self.problem is not None else None,
             retry_at=self.next_try,
+            reload=self.reload,
         )
 
 
@@ -88,6 +100,10 @@ class Runtime:
         self._started = self._clock.now()
         self._over = asyncio.Event()  # told to stop, or no account runs any more
         self._stopping = False
+        self._reloading = asyncio.Lock()
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._own = (Module(name="botkit", router=own_commands(self)),)
         self._lags: list[tuple[float, float]] = []
 
     # --- running ----------------------------------------------------------------------------------------------
@@ -96,13 +112,17 @@ class Runtime:
         """Run until ``stop``, a signal, or the end of the last account; raises what ended the first one, if so."""
         with self._signals():
             async with asyncio.TaskGroup() as beside:
-                watching = [beside.create_task(self._guarded(one)) for one in self._beside]
-                watching.append(beside.create_task(self._measure_lag(), name="lag"))
+                self._group = beside
+                for one in self._beside:
+                    self._begin(one(self), "something beside the accounts")
+                self._begin(self._measure_lag(), "measuring the lag")
                 await self._run_accounts()
-                for task in watching:
+                told = self._stopping
+                self._stopping = True  # no reload begins any more
+                for task in tuple(self._tasks):
                     task.cancel()
         problem = next((one.problem for one in self._accounts if one.problem is not None), None)
-        if problem is not None and not self._stopping:
+        if problem is not None and not told:
             raise problem
 
     def stop(self) -> None:
@@ -128,7 +148,7 @@ class Runtime:
                     keeper.cancel()  # waits to be begun again
 
     def _app(self, account: Account) -> App:
-        return App(account.loaded, clock=self._clock, progress=self._progress)
+        return App(account.loaded, clock=self._clock, progress=self._progress, own=self._own)
 
     async def _keep(self, account: Account) -> None:
         """Run one account, and again after a fault that may pass. Raises nothing: its faults are its own."""
@@ -164,27 +184,36 @@ class Runtime:
         log.error("the account has ended", reason=_words(problem), **shown)
         self._check_over()
         with suppress(TimeoutError):  # without a delay: until a reload brings another config, or the end of the process
-            await asyncio.wait_for(account.again.wait(), delay)
+            async with asyncio.timeout(delay):
+                await account.again.wait()
         account.next_try = None
 
     def _check_over(self) -> None:
         if all(account.app is None for account in self._accounts):
             self._over.set()
 
-    async def _guarded(self, beside: Beside) -> None:
+    def _begin(self, work: Awaitable[None], name: str) -> None:
+        """Do ``work`` beside the accounts, until it is done or they have ended."""
+        if self._group is not None:
+            task = self._group.create_task(self._guarded(work, name), name=name)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Awaitable[None], name: str) -> None:
         try:
-            await beside(self)
-        except Exception as problem:  # the boundary: who only watches must not end the bots
-            self._log.error("something beside the accounts failed", exc_info=problem)
+            await work
+        except Exception as problem:  # the boundary: what only watches or reloads must not end the bots
+            self._log.error(f"{name} failed", exc_info=problem)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         caught = []
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number, handle in ((signal.SIGTERM, self.stop), (signal.SIGINT, self.stop), (_HANGUP, self._hung_up)):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread (tests)
-                loop.add_signal_handler(number, self.stop)
-                caught.append(number)
+                if number is not None:
+                    loop.add_signal_handler(number, handle)
+                    caught.append(number)
         try:
             yield
         finally:
@@ -209,7 +238,77 @@ class Runtime:
         return [one for account in self._accounts if account.app is not None for one in account.app.measures()]
 
     async def reload(self) -> None:
-        """Read configs and modules again; see ``ports.View.reload``."""
+        """Read configs and modules again; see ``ports.View.reload``. All accounts go on with the new, or all as before.
+
+        An account that has ended is begun again, with what its file says now.
+        """
+        async with self._reloading:  # no deadline: the one before us has it
+            if self._stopping:
+                return
+            before = [account.loaded for account in self._accounts]
+            try:
+                found, reloads = await self._prepare([one.path for one in before])
+            except ConfigError as problem:
+                self._told(self._accounts, ok=False, told=problem.mistakes)
+                self._log.error("not reloaded: all goes on as before", mistakes=list(problem.mistakes))
+                return
+            except Exception as problem:  # a boundary: whatever a bot's files do when they are imported
+                self._told(self._accounts, ok=False, told=(_words(problem),))
+                self._log.error("not reloaded: all goes on as before", exc_info=problem)
+                return
+            for account, loaded in zip(self._accounts, found, strict=True):
+                self._take(account, loaded, reloads.get(account))
+            self._begin(self._tidy(before, found, list(reloads.values())), "letting go of old code")
+
+    async def _prepare(self, paths: Sequence[Path]) -> tuple[Sequence[LoadedConfig], dict[Account, Reload]]:
+        """Everything that can fail, before anything changes. In threads, as modules may take long to import."""
+        with ExitStack() as stack:
+            await asyncio.to_thread(stack.enter_context, sources.renewing())
+            found = await asyncio.to_thread(load_all, paths)
+            reloads: dict[Account, Reload] = {}
+            mistakes: list[str] = []
+            for account, loaded in zip(self._accounts, found, strict=True):
+                try:
+                    if account.app is not None:
+                        reloads[account] = await account.app.prepare(loaded)
+                except ConfigError as problem:
+                    mistakes += problem.mistakes
+            if mistakes:
+                raise ConfigError(mistakes)
+            return found, reloads
+
+    def _take(self, account: Account, loaded: LoadedConfig, reload: Reload | None) -> None:
+        told: tuple[str, ...] = ("begun again",)
+        if reload is None or account.app is None:  # it ended while we prepared
+            account.loaded = loaded
+            account.again.set()
+        else:
+            account.app.take(reload)
+            account.loaded, told = reload.change.after, reload.change.told
+        logs.set_level(self._accounts[0].loaded.config.log.level)
+        self._told([account], ok=True, told=told)
+        log = self._log.bind(account=str(account.jid))
+        log.info("reloaded", changes=list(told))
+        for warning in loaded.warnings:
+            log.warning(warning)
+
+    def _told(self, accounts: Sequence[Account], *, ok: bool, told: Sequence[str]) -> None:
+        for account in accounts:
+            account.reload = ReloadStatus(at=self._clock.now(), ok=ok, told=tuple(told))
+
+    async def _tidy(self, before: Sequence[LoadedConfig], after: Sequence[LoadedConfig], reloads: list[Reload]) -> None:
+        """Let go of the old code, once nothing of it runs any more."""
+        for reload in reloads:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TIDY_WAIT):
+                    await reload.done.wait()
+        reloads.clear()
+        sources.forget(_modules_of(before), _modules_of(after))
+        process.tidy()
+
+    def _hung_up(self) -> None:
+        self._log.info("told to reload")
+        self._begin(self.reload(), "the reload")
 
     async def retry(self, room: Address | None = None) -> Sequence[Address]:
         """Try rooms that are out at once; see ``ports.View.retry``."""
@@ -230,6 +329,15 @@ class Runtime:
             self._lags.append((now, max(0.0, now - due)))
 
 
+def _modules_of(configs: Sequence[LoadedConfig]) -> list[str]:
+    return [
+        module_name(table.use, one.path.absolute().parent)
+        for one in configs
+        for table in one.config.modules.values()
+        if table.enabled
+    ]
+
+
 def _innermost(problem: BaseException) -> BaseException:
     """The one fault of a group of one: what a TaskGroup wraps."""
     while isinstance(problem, BaseExceptionGroup) and len(problem.exceptions) == 1:
@@ -245,6 +353,6 @@ def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version(_PACKAGE)
+        return version("botkit")
     except PackageNotFoundError:
         return "unknown"

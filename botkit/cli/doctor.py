@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from botkit import logs
-from botkit.app import connection_settings
 from botkit.clock import SystemClock
 from botkit.errors import BotkitError, LinkError
 from botkit.loading import LoadedConfig, load
 from botkit.model.events import Event, RoomStateChanged, StreamEstablished, StreamLost
 from botkit.model.rooms import Affiliation, Role, RoomInfo, RoomState
 from botkit.session.link import XmppLink
+from botkit.wiring import connection_settings
 
 _SETTLED = (RoomState.JOINED, RoomState.REFUSED, RoomState.WAITING)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -22,6 +23,8 @@ from botkit.services.catch_up import CatchUpProgress, CatchUpResult
 
 def run_bots(configs: Sequence[Path]) -> None:
     """Run until told to stop. Raises ``ConfigError``, ``StoreError``, and the ``LinkError`` that cannot be cured."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the configs are just being read
     loaded = load_all(configs)
     first = loaded[0].config.log
     logs.configure(first.level, first.format, processors=(add_event_fields,))

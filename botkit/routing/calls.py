@@ -210,6 +210,8 @@ class Caller:
 
     async def run_adhoc(self, loaded: LoadedAdhoc, requester: Address, form: Form | None) -> object:
         """See ``Dispatcher.run_adhoc``."""
+        if all(one.spec is not loaded.spec for one in self.plan.adhoc):
+            raise CommandError(f"{loaded.spec.title} is not offered any more.")
         event = CommandCalled(at=self._contexts.services.clock.now(), requester=requester)
         handled.set(event)
         ctx = self._contexts.of(loaded.runtime, event)
@@ -290,8 +292,9 @@ class Caller:
 
     def _loaded(self, command: Command) -> LoadedCommand:
         for loaded in self.plan.commands:
-            if loaded.command is command:
-                return loaded
+            same_module = loaded.runtime.name == command.module
+            if loaded.command is command or (same_module and loaded.command.spec is command.spec):
+                return loaded  # the second: modules were loaded anew since, and this one did not change
         raise CommandError(f"{command.name} is not offered any more.")
 
     def _refusal(self, event: Event) -> str | None:

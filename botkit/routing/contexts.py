@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING, Any
 
 from botkit.model.address import Address
@@ -26,10 +27,16 @@ class Contexts:
         self.services = services
         self._failures = failures
         self._places: dict[tuple[int, Address | None], _Place | None] = {}
+        self._loaded: Set[int] = frozenset()
 
-    def forget(self) -> None:
-        """Ask the modules anew from now on."""
+    def forget(self, loaded: Set[int] | None = None) -> None:
+        """Ask the modules anew from now on. ``loaded``: the ``id`` of each that is loaded now; None: as before.
+
+        Of others, which have something in hand still, nothing is kept: an ``id`` may be another's soon.
+        """
         self._places = {}
+        if loaded is not None:
+            self._loaded = loaded
 
     def of(
         self,
@@ -53,7 +60,8 @@ class Contexts:
             except Exception as problem:  # a boundary: one module's settings are no reason to stop the others
                 self._failures.note(runtime.name, event, problem)
                 return None
-            self._places[key] = place
+            if key[0] in self._loaded:
+                self._places[key] = place
         if place is None:
             return None
         name, settings, storage, handle = place

@@ -22,6 +22,7 @@ from botkit.model.events import Event, Tick
 from botkit.model.forms import Form
 from botkit.ports import Claims, Clock, Link, MessageLog, Spawn
 from botkit.routing.answers import give
+from botkit.routing.board import Board
 from botkit.routing.calls import Caller
 from botkit.routing.commands import Command
 from botkit.routing.context import Context, Logger, Services
@@ -29,14 +30,12 @@ from botkit.routing.contexts import Contexts
 from botkit.routing.entry import Entry
 from botkit.routing.failures import Failure, Failures
 from botkit.routing.handles import NotDone, RoomHandle
-from botkit.routing.help import help_module
 from botkit.routing.lanes import Lanes
 from botkit.routing.limit import Begun, begin, being_cancelled, go_on, limited
 from botkit.routing.middleware import handled
 from botkit.routing.naming import resolved
-from botkit.routing.plan import Loaded, LoadedAdhoc, LoadedSchedule, ModuleRuntime, Plan, label, make_plan
+from botkit.routing.plan import Loaded, LoadedAdhoc, LoadedSchedule, ModuleRuntime, label
 from botkit.routing.syntax import CommandLine, CommandSyntax
-from botkit.routing.tally import Tallies
 from botkit.routing.words import CommandError
 from botkit.routing.zones import Zones
 
@@ -54,7 +53,7 @@ _Item = tuple[Event, Entry, CommandLine | None] | _Job
 _Left = tuple[Awaitable[object], int]
 
 
-class Dispatcher:
+class Dispatcher(Board):
     """Routes the events of one account to the handlers of its modules.
 
     ``timeout``: seconds for one handler where it does not say otherwise. ``limit``: events waiting
@@ -85,81 +84,16 @@ class Dispatcher:
         on_pressure: Callable[[bool], None] | None = None,
         on_failure: Callable[[Failure], None] | None = None,
     ) -> None:
-        self.services = Services(
+        services = Services(
             link=link, clock=clock, log=log, spawn=spawn, history=history, claims=claims,
             admins=frozenset(a.bare for a in admins), zones=zones or Zones(),
         )  # fmt: skip
-        self._syntax = syntax or CommandSyntax()
-        self._timeout = timeout
+        super().__init__(services, syntax, timeout)
         self._failures = Failures(log, on_failure)
         self._contexts = Contexts(self.services, self._failures)
         self._caller = Caller(self._contexts, self._failures, command_rate)
         self._lanes: Lanes[_Item] = Lanes(self._run, spawn, log, limit=limit, idle=idle, on_pressure=on_pressure)
-        self._entries: dict[type[Event], Entry] = {}
-        self._plan: Plan
         self.load(modules)
-
-    # --- loading ----------------------------------------------------------------------------------------------
-
-    def load(self, modules: Sequence[ModuleRuntime]) -> None:
-        """Take these modules in place of those before; events that are queued already meet the new ones only in part.
-
-        Raises ``ConfigError`` with every mistake of every handler, and then changes nothing.
-        """
-        plan = make_plan((*modules, help_module(self._caller, self._syntax)), self._timeout, self.tallies)
-        self._plan = plan
-        self.tallies.keep(plan.names())
-        self._caller.plan = plan
-        self._entries = {}
-        self._contexts.forget()
-
-    def forget_settings(self) -> None:
-        """Ask the modules anew for their settings and rooms from the next event on."""
-        self._contexts.forget()
-
-    @property
-    def commands(self) -> tuple[Command, ...]:
-        """Every command, in order of registration, the built-in ``help`` last."""
-        return tuple(loaded.command for loaded in self._plan.commands)
-
-    @property
-    def schedules(self) -> tuple[LoadedSchedule, ...]:
-        """Every handler that runs by the clock."""
-        return self._plan.schedules
-
-    @property
-    def adhoc_commands(self) -> tuple[LoadedAdhoc, ...]:
-        """Every hand-written ad-hoc command."""
-        return self._plan.adhoc
-
-    @property
-    def tallies(self) -> Tallies:
-        """Calls, failures and times, by ``module.function``."""
-        return self._failures.tallies
-
-    def waiting_for(self, room: Address) -> int:
-        """Events of ``room`` that wait in queues."""
-        return self._lanes.depth(room) + self._lanes.depth((room, "urgent"))
-
-    @property
-    def failures(self) -> int:
-        """Handlers that raised or took too long, since the start."""
-        return self._failures.count
-
-    @property
-    def dropped(self) -> int:
-        """Events that were dropped because a queue was full or the bot was going down."""
-        return self._lanes.dropped
-
-    @property
-    def waiting(self) -> int:
-        """Events that wait in queues."""
-        return self._lanes.waiting
-
-    @property
-    def running(self) -> int:
-        """Events that are being handled."""
-        return self._lanes.running
 
     # --- events -----------------------------------------------------------------------------------------------
 
@@ -204,12 +138,6 @@ class Dispatcher:
             if rest is not None:
                 await rest
 
-    def _entry(self, kind: type[Event]) -> Entry:
-        entry = self._entries.get(kind)
-        if entry is None:
-            entry = self._entries[kind] = Entry(kind, self._plan.of_type(kind))
-        return entry
-
     async def drain(self, seconds: float) -> int:
         """Take nothing more and let the handlers finish, for ``seconds`` at most. Returns how many were left undone."""
         return await self._lanes.drain(seconds)
@@ -225,6 +153,8 @@ class Dispatcher:
         if isinstance(item, _Job):
             return item.work()
         event, entry, line = item
+        if entry.is_replaced:
+            return self._run_renewed(event, self._now_in_place_of(entry, type(event)), line)
         handled.set(event)
         left = self._call(event, entry, line, 0)
         if left is not None:
@@ -232,6 +162,12 @@ class Dispatcher:
         if line is None or entry.is_urgent:  # commands are answered in the room's own lane
             return None
         return self._caller.answer(event, line)
+
+    async def _run_renewed(self, event: Event, entries: Iterable[Entry], line: CommandLine | None) -> None:
+        for entry in entries:
+            rest = self._run((event, entry, line))
+            if rest is not None:
+                await rest
 
     async def _go_on(self, left: _Left | None, event: Event, entry: Entry, line: CommandLine | None) -> None:
         while left is not None:
@@ -324,18 +260,20 @@ class Dispatcher:
     async def run_schedule(self, schedule: LoadedSchedule, tick: Tick, room: Address | None = None) -> bool:
         """Run a scheduled handler in the lane of ``room``, or of the job, and say and do what it returns.
 
-        What it raises is logged and counted, and makes this False. Does nothing where the module is not active.
+        What it raises is logged and counted, and makes this False. Does nothing where the module is not active, or has
+        no such schedule any more when its turn comes.
         """
-        ctx = self._contexts.of(schedule.runtime, tick, RoomHandle(room, self.services.link) if room else None)
-        if ctx is None:
-            return True
-
-        name = label(schedule.runtime, schedule.spec)
 
         async def work() -> bool:
+            current = self._current(schedule)
+            place = RoomHandle(room, self.services.link) if room else None
+            ctx = self._contexts.of(current.runtime, tick, place) if current is not None else None
+            if current is None or ctx is None:
+                return True
+            name = label(current.runtime, current.spec)
             handled.set(tick)
             self.tallies.of(name).calls += 1
-            return await self._guarded(name, tick, limited(_run_call(schedule, tick, ctx), schedule.timeout))
+            return await self._guarded(name, tick, limited(_run_call(current, tick, ctx), current.timeout))
 
         return await self._in_lane(room or tick.job, work)
 

@@ -17,6 +17,7 @@ class Entry:
         "any_own",
         "authored",
         "handlers",
+        "is_replaced",
         "is_urgent",
         "key",
         "message",
@@ -29,6 +30,7 @@ class Entry:
         fields = event.__dataclass_fields__
         first = tuple(h for h in handlers if h.urgent) if "room" in fields and not is_urgent else ()
         self.is_urgent = is_urgent
+        self.is_replaced = False  # other modules were loaded since
         self.parts: tuple[Entry, ...] = (Entry(event, first, is_urgent=True), self) if first else (self,)
         self.handlers = handlers = tuple(h for h in handlers if h not in first)
         self.authored = issubclass(event, OccupantEvent)

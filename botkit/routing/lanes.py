@@ -26,7 +26,7 @@ _BREATH = 64
 
 
 class _Lane(Generic[T]):
-    __slots__ = ("key", "parked", "peer", "pressing", "refusing", "since", "task", "waiting")
+    __slots__ = ("done", "key", "parked", "peer", "pressing", "refusing", "since", "task", "waiting")
 
     def __init__(self, key: Hashable, peer: bool) -> None:
         self.key = key
@@ -37,10 +37,16 @@ class _Lane(Generic[T]):
         self.task: asyncio.Task[object] | None = None
         self.pressing = False
         self.refusing = False
+        self.done: asyncio.Future[None] | None = None  # somebody waits for the end of what is in hand
 
     def wake(self) -> None:
         if self.parked is not None and not self.parked.done():
             self.parked.set_result(None)
+
+    def ended(self) -> None:
+        if self.done is not None and not self.done.done():
+            self.done.set_result(None)
+        self.done = None
 
 
 class Lanes(Generic[T]):
@@ -109,6 +115,15 @@ class Lanes(Generic[T]):
             self._press(lane)
         return True
 
+    def in_hand(self) -> list[asyncio.Future[None]]:
+        """One for each lane that is at work, done with what it has in hand now."""
+        found = []
+        for lane in self._lanes.values():
+            if lane.task is not None and lane.parked is None:
+                lane.done = lane.done or asyncio.get_running_loop().create_future()
+                found.append(lane.done)
+        return found
+
     async def drain(self, seconds: float) -> int:
         """Take nothing more, and wait until all lanes are empty, ``seconds`` at most; then cancel what still runs.
 
@@ -169,6 +184,8 @@ class Lanes(Generic[T]):
                         self._log.error("handling an event failed", lane=str(lane.key), exc_info=problem)
                     finally:
                         self.running -= 1
+                        if lane.done is not None:
+                            lane.ended()
                     breath -= 1
                     if not breath:
                         # Handlers that never wait would keep everybody else from the loop for as long as a flood lasts.
@@ -204,6 +221,7 @@ class Lanes(Generic[T]):
             self._next_sweep = asyncio.get_running_loop().call_later(self._idle / 2, self._sweep)
 
     def _close(self, lane: _Lane[T]) -> None:
+        lane.ended()
         if self._lanes.get(lane.key) is lane:
             del self._lanes[lane.key]
             self._peers -= lane.peer

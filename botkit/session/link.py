@@ -70,6 +70,7 @@ class XmppLink:
         self._rooms = Rooms(self.connection, emit=emit, clock=clock, spawn=spawn, keeping=keeping)
         self._archives = ArchiveReader(self.connection)
         self.performed = Performed()
+        self._left = False
 
     @property
     def address(self) -> Address:
@@ -81,9 +82,15 @@ class XmppLink:
         await self.connection.run()
 
     async def close(self, reason: str | None = None) -> None:
-        """Leave all rooms, then close the stream in order."""
-        await self._rooms.leave_all(reason)
+        """Leave all rooms, if that was not done, then close the stream in order."""
+        await self.leave_rooms(reason)
         await self.connection.close()
+
+    async def leave_rooms(self, reason: str | None = None) -> None:
+        """Leave all rooms for good; the stream stays. ``close`` is to follow."""
+        if not self._left:
+            self._left = True
+            await self._rooms.leave_all(reason)
 
     def serve_adhoc(self, offer: AdhocOffer) -> None:
         """Offer ad-hoc commands (XEP-0050) for as long as the link lives."""
@@ -167,6 +174,10 @@ class XmppLink:
     async def join(self, room: RoomSettings) -> None:
         """See ``ports.Link``."""
         self._rooms.join(room)
+
+    async def alter(self, room: RoomSettings) -> None:
+        """Keep a room by other settings, without leaving it; see ``Rooms.alter``."""
+        await self._rooms.alter(room)
 
     async def leave(self, room: Address, reason: str | None = None) -> None:
         """See ``ports.Link``."""

@@ -167,6 +167,21 @@ class Rooms:
         self._join(replace(room.settings, address=venue, create=False, password=None), room.hops + 1)
         return True
 
+    async def alter(self, settings: RoomSettings) -> None:
+        """Keep a room by other settings from now on, or ask for it.
+
+        Another nick is asked for at once, without leaving (XEP-0045 §7.6); if it is taken the one before stays. The
+        rest counts when the room is entered next.
+        """
+        room = self._rooms.get(settings.address)
+        if room is None or room.leaving or room.state not in _KEPT:
+            self.join(settings)
+            return
+        renamed = room.settings.nick != settings.nick
+        room.settings = settings
+        if renamed and room.state is RoomState.JOINED:
+            await self._connection.send(muc.nick_presence(room.address.with_resource(settings.nick)))
+
     async def leave(self, address: Address, reason: str | None = None) -> None:
         """Leave a room and forget it; waits a little for the room's word that we are out."""
         room = self._rooms.get(address)

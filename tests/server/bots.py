@@ -258,6 +258,10 @@ class _Logged:
         found: Line = await self.until(lambda: next((line for line in self.log[since:] if fits(line)), None), seconds)
         return found
 
+    def log_of(self, event: str) -> Line:
+        """The first line that says exactly ``event``."""
+        return next(line for line in self.log if line.get("event") == event)
+
     async def wait_room(self, room: str, state: str = "joined", *, since: int = 0, seconds: float = PATIENCE) -> Line:
         """Until the log tells this state of the room."""
         return await self.wait_for_log(

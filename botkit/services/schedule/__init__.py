@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botkit.services.schedule.declared import job_of, scheduler_of
+from botkit.services.schedule.declared import job_name, job_of, jobs_of, scheduler_of
 from botkit.services.schedule.job import Due, Job
 from botkit.services.schedule.scheduler import Scheduler
 from botkit.services.schedule.times import Cron, Interval, Monthly, Once, time_zone, trigger_of
@@ -15,7 +15,9 @@ __all__ = [
     "Monthly",
     "Once",
     "Scheduler",
+    "job_name",
     "job_of",
+    "jobs_of",
     "scheduler_of",
     "time_zone",
     "trigger_of",

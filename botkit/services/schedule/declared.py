@@ -52,12 +52,15 @@ def scheduler_of(dispatcher: Schedules, store: JobStore, on_paused: OnPaused | N
     return scheduler
 
 
-def jobs_of(dispatcher: Schedules) -> list[Job]:
-    """A job for every scheduled handler of ``dispatcher``. Raises ``ConfigError`` with all that is wrong."""
+def jobs_of(dispatcher: Schedules, schedules: Iterable[LoadedSchedule] | None = None) -> list[Job]:
+    """A job for each of ``schedules`` (None: every one of ``dispatcher``), which ``dispatcher`` will have.
+
+    Raises ``ConfigError`` with all that is wrong.
+    """
     jobs: list[Job] = []
     mistakes: list[str] = []
-    for schedule in dispatcher.schedules:
-        name = f"{schedule.runtime.name}.{schedule.spec.job}"
+    for schedule in dispatcher.schedules if schedules is None else schedules:
+        name = job_name(schedule)
         try:
             jobs.append(
                 job_of(schedule.spec, name, dispatcher.services.clock.now(), run_in_rooms(dispatcher, schedule))
@@ -67,6 +70,11 @@ def jobs_of(dispatcher: Schedules) -> list[Job]:
     if mistakes:
         raise ConfigError(mistakes)
     return jobs
+
+
+def job_name(schedule: LoadedSchedule) -> str:
+    """The name of its job."""
+    return f"{schedule.runtime.name}.{schedule.spec.job}"
 
 
 def job_of(spec: ScheduleSpec, name: str, now: datetime, run: Run) -> Job:

@@ -78,6 +78,15 @@ class Scheduler:
                 entry.job, entry.stored = job, False
         self._changed.set()
 
+    def change(self, gone: Iterable[str], jobs: Iterable[Job]) -> None:
+        """Forget the jobs ``gone``, and take in ``jobs``: code or config changed. What runs goes on."""
+        new = list(jobs)
+        left_out = {id(self._entries.pop(name)) for name in set(gone) - {job.name for job in new} & set(self._entries)}
+        self._turns = [turn for turn in self._turns if id(turn.entry) not in left_out]
+        heapq.heapify(self._turns)
+        self._swept = False
+        self.add(new)
+
     async def keep(self, job: Job) -> None:
         """As ``add``; when it returns the job is in the store. Raises ``StoreError``."""
         entry = Entry(job, self._clock.now())
