@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from botkit.errors import MisuseError
@@ -18,7 +19,11 @@ from botkit.model.actions import (
     SetRole,
     SetSubject,
 )
+from botkit.model.events import Tick
 from botkit.routing.context import Context, Reply
+
+EXPIRES = timedelta(days=1)
+"""For how long what was said by the clock waits for a room that the bot is not in."""
 
 _ACTIONS = (SendMessage, React, RetractOwn, Moderate, SetRole, SetAffiliation, SetSubject, Invite, Notice)
 
@@ -38,6 +43,19 @@ async def act(reply: Reply, ctx: Context[Any]) -> tuple[str, ...]:
         else:
             await ctx.perform(part)
     return tuple(texts)
+
+
+def kept(reply: Reply, tick: Tick, ctx: Context[Any]) -> Reply:
+    """What a handler returned to ``tick``, its texts as notices: run again, after a crash, it says nothing twice."""
+    if tick.key is None or ctx.room is None:
+        return reply
+    room = ctx.room.address
+    return [
+        Notice(to=room, text=part, key=f"{tick.key} {room} {number}", expires=tick.at + EXPIRES)
+        if isinstance(part, str)
+        else part
+        for number, part in enumerate(parts(reply))
+    ]
 
 
 def parts(reply: Reply) -> Iterable[str | Action]:

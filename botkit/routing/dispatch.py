@@ -21,7 +21,7 @@ from botkit.model.address import Address
 from botkit.model.events import Event, Tick
 from botkit.model.forms import Form
 from botkit.ports import Claims, Clock, Link, MessageLog, Spawn
-from botkit.routing.answers import give
+from botkit.routing.answers import give, kept
 from botkit.routing.board import Board
 from botkit.routing.calls import Caller
 from botkit.routing.commands import Command
@@ -334,4 +334,4 @@ async def _replied(begun: Begun, ctx: Context[Any], seconds: float) -> None:
 
 
 async def _run_call(schedule: LoadedSchedule, tick: Tick, ctx: Context[Any]) -> None:
-    await give(await schedule.call(tick, ctx, ()), ctx)
+    await give(kept(await schedule.call(tick, ctx, ()), tick, ctx), ctx)

@@ -195,6 +195,7 @@ class FakeLink:
         self.refusing: dict[type[Any], Exception] = {}
         self.connected = True
         self.on_change: Callable[[Occupant, Occupant | None], None] | None = None
+        self._noticed: dict[str, MessageId] = {}
         self.on_sent: Callable[[SendMessage, Sent], None] | None = None
         self._numbers = itertools.count(1)
 
@@ -312,7 +313,11 @@ class FakeLink:
             info = self._rooms.get(to)
             if info is None or info.me is None:
                 raise LinkClosed(f"we are not in {to} now")
-        if isinstance(action, Notice):  # said at once: what an outbox keeps it for does not happen here
+        if isinstance(action, Notice):  # said at once, and once: an outbox keeps it while it cannot be said
+            if action.key is not None and action.key in self._noticed:
+                return Sent(self._noticed[action.key])
+            if action.key is not None:
+                self._noticed[action.key] = MessageId(f"sent-{len(self.done) + 1}")
             action = SendMessage(to=action.to, body=action.text, groupchat=action.groupchat, priority=Priority.NOTICE)
         self.done.append(action)
         given = action.message_id if isinstance(action, SendMessage) else None

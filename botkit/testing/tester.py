@@ -171,7 +171,8 @@ class RoomTester:
     async def tick(self, job: str, room: Address | None = None) -> None:
         """The scheduled handler ``job`` is due."""
         schedule = next(s for s in self.dispatcher.schedules if s.spec.job == job)
-        await self.dispatcher.run_schedule(schedule, Tick(at=self.clock.now(), job=job), room)
+        key = f"{schedule.runtime.name}.{job} {self.clock.now().isoformat()}"
+        await self.dispatcher.run_schedule(schedule, Tick(at=self.clock.now(), job=job, key=key), room)
 
     async def passes(self, seconds: float) -> None:
         """Time passes."""

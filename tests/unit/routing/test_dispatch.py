@@ -522,6 +522,22 @@ async def test_a_schedule_runs_with_and_without_a_room() -> None:
         assert room.said == ["here in room", "morning"]
 
 
+async def test_what_a_schedule_says_is_said_once_however_often_the_same_time_is_run() -> None:
+    router = Router("m")
+
+    @router.every(cron="0 9 * * *", rooms=())
+    async def here() -> list[str]:
+        return ["morning", "how are you?"]
+
+    async with RoomTester(router) as room:
+        await room.tick("here", ROOM)
+        await room.tick("here", ROOM)  # the same moment: run again after a crash
+        assert room.said == ["morning", "how are you?"]
+        await room.passes(60)
+        await room.tick("here", ROOM)
+        assert room.said == ["morning", "how are you?"] * 2
+
+
 async def test_a_schedule_that_raises_is_counted_and_nothing_more() -> None:
     router = Router("m")
 
