@@ -17,6 +17,7 @@ from botkit.errors import BotkitError, ConfigError, LinkError, StoreError
 from botkit.heart import Heart
 from botkit.loading import LoadedConfig
 from botkit.model.address import Address
+from botkit.model.capabilities import Capability
 from botkit.model.events import (
     BotStarted,
     BotStopping,
@@ -42,7 +43,8 @@ from botkit.routing.dispatch import Dispatcher
 from botkit.routing.syntax import CommandSyntax
 from botkit.routing.zones import Zones
 from botkit.services.adhoc import AdhocService
-from botkit.services.catch_up import CatchUpProgress, CatchUpResult, CatchUpStatus
+from botkit.services.catch_up_result import CatchUpProgress, CatchUpResult
+from botkit.services.catch_ups import CatchUps, Progress
 from botkit.services.history import History, HistoryOptions
 from botkit.services.outbox.outbox import Outbox
 from botkit.services.outbox.settings import settings_of
@@ -52,14 +54,6 @@ from botkit.session.settings import Keeping
 from botkit.shutdown import CLOSE, HANDLERS, OUTGOING, ROOMS, WayDown
 from botkit.storage.sqlite import SqliteStorage
 from botkit.wiring import connection_settings
-
-Progress = Callable[[CatchUpProgress | CatchUpResult], None]
-
-_CATCH_UP_AGAIN = 30.0
-"""Seconds until an archive that did not answer to the end is asked again, while we are in the room."""
-
-_CATCH_UP_LATER = 900.0
-"""Seconds until one that could not be read at all is asked again."""
 
 
 class App:
@@ -87,6 +81,7 @@ class App:
         self._connected = False
         self._started = False
         self._going_down = False
+        self._undone: int | None = None  # events that were not handled on the way down; None: not known
         self._heart = Heart(self.config.runtime.health_file, self._write_health, self._log)
         self._pressing: set[str] = set()
         self._fatal: BotkitError | None = None
@@ -153,6 +148,9 @@ class App:
                 first_catch_up=config.history.first_catch_up or None,
                 keep_originals=config.storage.keep_originals,
             ),
+            life=storage.life,
+            when_handled=lambda room, then: self.dispatcher.when_handled(room, then),
+            on_skipped=self._catch_up,
             on_pressure=lambda on: self._press("history", on),
         )
         self.dispatcher = Dispatcher(
@@ -168,9 +166,14 @@ class App:
             zones=Zones(config.commands.timezone, self.link.utc_offset, self._clock),
             timeout=config.runtime.handler_timeout.total_seconds(),
             on_pressure=lambda on: self._press("handlers", on),
+            may_drop=self.history.skip,
         )
         self._modules = Modules(self.dispatcher, storage.values, self._own)
         self._modules.begin(self._loaded)
+        self.catch_ups = CatchUps(
+            self.history, self._log, self.dispatcher.handle,
+            on_progress=self._reads, on_result=self._read, tell=self._progress,
+        )  # fmt: skip
         self.scheduler = scheduler_of(self.dispatcher, storage.jobs)
         self.link.serve_adhoc(AdhocService(self.dispatcher))
         self._parts = Parts(
@@ -214,11 +217,12 @@ class App:
             self.outbox.on_message(event)
         if self._going_down and getattr(event, "archive_id", None) is not None:
             return  # noted here it would be seen before for the next run, and no handler would ever get it
-        if not self.history.remember(event):
+        told = self.history.remember(event)
+        if told is None:
             return
         if not self._going_down:
-            self.dispatcher.dispatch(event)
-            for other in getattr(event, "also", ()):
+            self.dispatcher.dispatch(told)
+            for other in getattr(told, "also", ()):
                 self.dispatcher.dispatch(other)
         own = _OWN.get(type(event))
         if own is not None:
@@ -248,8 +252,14 @@ class App:
             shown["next_try"] = event.next_try.isoformat(timespec="seconds")
         tell(f"room {event.state.value}", room=str(event.room), **shown)
         if event.state is RoomState.JOINED and self.config.catches_up(event.room):
-            self._spawn(self._catch_up(event.room), f"catch-up of {event.room}")
+            self._catch_up(event.room)
         self._begin()
+
+    def _on_capabilities(self, event: CapabilitiesChanged) -> None:
+        tell_capabilities(event, self._log)
+        behind = not (self.history.caught_up(event.room) or self.history.is_reading(event.room))
+        if Capability.READ_ARCHIVE in event.gained and behind and self.config.catches_up(event.room):
+            self._catch_up(event.room)
 
     def _begin(self) -> None:
         """Tell handlers that the bot has started, once every room has answered for the first time."""
@@ -258,46 +268,17 @@ class App:
             self._started = True
             self.dispatcher.dispatch(BotStarted(at=self._clock.now()))
 
-    async def _catch_up(self, room: Address) -> None:
-        told: CatchUpResult | None = None
-        while True:
-            result = await self.history.catch_up(room, on_events=self._caught_up, progress=self._told)
-            self._parts.reading.told(result)
-            await self._parts.reading.look(room)
-            if told is None or (result.status, result.reason) != (told.status, told.reason):
-                self._tell_catch_up(result)
-            told = result
-            if result.status is CatchUpStatus.CAUGHT_UP:
-                return
-            # A room may begin to keep an archive, or to let us read it, while we are in.
-            soon = result.status is CatchUpStatus.INTERRUPTED
-            await self._clock.sleep(_CATCH_UP_AGAIN if soon else _CATCH_UP_LATER)
-            info = self.link.room(room)
-            if info is None or info.state is not RoomState.JOINED or self.history.visit(room) != result.visit:
-                return  # the next time that we come in begins another
+    def _catch_up(self, room: Address) -> None:
+        self._spawn(self.catch_ups.run(room), f"catch-up of {room}")
 
-    def _told(self, what: CatchUpProgress | CatchUpResult) -> None:
+    async def _read(self, result: CatchUpResult) -> None:
+        self._parts.reading.told(result)
+        await self._parts.reading.look(result.room)
+
+    def _reads(self, what: CatchUpProgress) -> None:
         self._parts.reading.told(what)
         if self._progress is not None:
             self._progress(what)
-
-    def _tell_catch_up(self, result: CatchUpResult) -> None:
-        if self._progress is not None:
-            self._progress(result)
-        if result.status is CatchUpStatus.UNAVAILABLE and result.no_archive:
-            tell, event = self._log.info, "no history to catch up: the room keeps no archive"
-        else:
-            calm = result.status is CatchUpStatus.CAUGHT_UP
-            tell, event = self._log.info if calm else self._log.warning, f"history {result.status.value}"
-        shown: dict[str, object] = {"read": result.read, "new": result.new}
-        shown |= {"gap": f"{result.gap[0]:%F %T} to {result.gap[1]:%F %T} UTC"} if result.gap else {}
-        shown |= {"reason": result.reason} if result.reason else {}
-        tell(event, room=str(result.room), **shown)
-
-    async def _caught_up(self, events: Sequence[Event]) -> None:
-        # Awaited: a page is written down as read only after its messages were handled, so that a crash in between
-        # leaves them to be handled again rather than never.
-        await self.dispatcher.handle([told for event in events for told in (event, *getattr(event, "also", ()))])
 
     def _press(self, who: str, on: bool) -> None:
         """``history`` or ``handlers`` cannot keep up, or can again: slow down the reading, drop nothing."""
@@ -353,6 +334,7 @@ class App:
         self._log.info("stopping", within=f"{self._way_down.left(CLOSE):g} s")
         self.dispatcher.dispatch(BotStopping(at=self._clock.now()))
         self._going_down = True  # what is said from here on is left to the archives, and read by the next run
+        self.history.stop_moving()
         background[1].cancel()  # no new fires
         step = self._way_down.step
         await step(HANDLERS, self._drain(), "handlers were not done in time")
@@ -369,9 +351,9 @@ class App:
         self._log.info("stopped")
 
     async def _drain(self) -> None:
-        left = await self.dispatcher.drain(self._way_down.left(HANDLERS) * 0.9)
-        if left:
-            self._log.warning("handlers were not done in time", undone=left)
+        self._undone = await self.dispatcher.drain(self._way_down.left(HANDLERS) * 0.9)
+        if self._undone:
+            self._log.warning("handlers were not done in time", undone=self._undone)
 
     async def _flush_outgoing(self) -> None:
         unsent = await self.outbox.flush(self._way_down.left(OUTGOING) * 0.9)
@@ -381,6 +363,8 @@ class App:
     async def _write_all(self) -> None:
         try:
             await self.history.flush()
+            if self._undone == 0:
+                await self.history.end()
             await self.scheduler.flush()
         except StoreError as problem:
             self._log.error("not stored: what was said last; it will be read from the archives", reason=str(problem))
@@ -391,7 +375,7 @@ _CALM = frozenset({RoomState.ASKING, RoomState.JOINING, RoomState.JOINED, RoomSt
 
 _OWN: dict[type[Event], Callable[..., None]] = {
     RoomStateChanged: App._on_room,
-    CapabilitiesChanged: lambda app, event: tell_capabilities(event, app._log),
+    CapabilitiesChanged: App._on_capabilities,
     StreamEstablished: App._on_established,
     StreamLost: App._on_lost,
     ErrorReceived: App._on_error,

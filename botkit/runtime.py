@@ -22,7 +22,7 @@ import structlog
 import botkit.logs as logs
 import botkit.process as process
 import botkit.sources as sources
-from botkit.app import App, Progress
+from botkit.app import App
 from botkit.clock import SystemClock
 from botkit.errors import BotkitError, ConfigError, StoreError
 from botkit.imports import module_name
@@ -33,6 +33,7 @@ from botkit.model.status import AccountStatus, BotStatus, ReloadStatus
 from botkit.modules import Module
 from botkit.ports import Clock, View
 from botkit.reloading import Reload
+from botkit.services.catch_ups import Progress
 from botkit.services.own import own_commands
 
 Beside = Callable[[View], Awaitable[None]]

@@ -93,7 +93,7 @@ class Retracted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CursorMoved:
-    """Everything of ``room`` up to and including ``archive_id`` is in the log."""
+    """Everything of ``room`` up to and including ``archive_id`` is in the log, and handled; "" is before all."""
 
     room: Address
     archive_id: ArchiveId
@@ -200,7 +200,7 @@ class LogQuery:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Up to where our log of a room has no gap."""
+    """Up to where our log of a room has no gap, and its messages are handled. An ``archive_id`` of "" is before all."""
 
     archive_id: ArchiveId
     at: datetime

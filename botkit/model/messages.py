@@ -22,6 +22,15 @@ class Source(Enum):
     LIVE = "live"
     JOIN_HISTORY = "join history"  # replayed by the room on join: ``<delay from=room>``
     ARCHIVE = "archive"  # read from the archive after an absence
+    REPEATED = "repeated"  # as ARCHIVE or JOIN_HISTORY, and handlers may have had it before a crash
+
+
+class Delivery(Enum):
+    """How often a handler may get an event: ``Context.delivery``."""
+
+    LIVE = "live"  # as it happens; the first time
+    CAUGHT_UP = "caught up"  # said while we were away; the first time
+    REPEATED = "repeated"  # perhaps handled before, by a run that was killed
 
 
 @dataclass(frozen=True, slots=True)

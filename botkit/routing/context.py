@@ -12,7 +12,8 @@ from typing_extensions import TypeVar
 from botkit.errors import MisuseError
 from botkit.model.actions import Action, Notice, Priority, SendMessage, Sent
 from botkit.model.address import Address
-from botkit.model.events import DirectMessage, Event, PrivateMessage, RoomMessage, Tick
+from botkit.model.events import DirectMessage, Event, PrivateMessage, RoomMessage, Tick, TombstoneSeen
+from botkit.model.messages import Delivery, Source
 from botkit.model.messages import Reply as ReplyTo
 from botkit.model.rooms import Occupant
 from botkit.ports import Claims, Clock, KeyValues, Link, MessageLog, Spawn
@@ -28,6 +29,12 @@ C = TypeVar("C", default=Any)
 """A module's config model. A bare ``Context`` is ``Context[Any]``."""
 
 _LOGGERS = 4096
+_DELIVERIES = {
+    Source.LIVE: Delivery.LIVE,
+    Source.ARCHIVE: Delivery.CAUGHT_UP,
+    Source.JOIN_HISTORY: Delivery.CAUGHT_UP,
+    Source.REPEATED: Delivery.REPEATED,
+}
 
 Reply = str | Action | Iterable[str | Action] | None
 """What a handler may return: a ``str`` is said where the event came from, an ``Action`` is performed; or several."""
@@ -186,6 +193,14 @@ class Context(Generic[C]):
     def log(self) -> Logger:
         """A logger that names the module, and the room if there is one."""
         return self.services.logger(self.module, self.room.address if self.room is not None else None)
+
+    @property
+    def delivery(self) -> Delivery:
+        """Live, caught up after an absence, or repeated: perhaps handled before, as the run that did was killed."""
+        source = getattr(self.event, "source", None)
+        if source is None:
+            return Delivery.CAUGHT_UP if isinstance(self.event, TombstoneSeen) else Delivery.LIVE
+        return _DELIVERIES[source]
 
     def now(self) -> datetime:
         """The time as aware UTC."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -30,6 +29,7 @@ from botkit.routing.contexts import Contexts
 from botkit.routing.entry import Entry
 from botkit.routing.failures import Failure, Failures
 from botkit.routing.handles import NotDone, RoomHandle
+from botkit.routing.jobs import Job, start, when_handled
 from botkit.routing.lanes import Lanes
 from botkit.routing.limit import Begun, begin, being_cancelled, go_on, limited
 from botkit.routing.middleware import handled
@@ -42,14 +42,7 @@ from botkit.routing.zones import Zones
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """Something beside events that runs in a lane, in order with them."""
-
-    work: Callable[[], Awaitable[None]]
-
-
-_Item = tuple[Event, Entry, CommandLine | None] | _Job
+_Item = tuple[Event, Entry, CommandLine | None] | Job
 _Left = tuple[Awaitable[object], int]
 
 
@@ -83,6 +76,7 @@ class Dispatcher(Board):
         zones: Zones | None = None,
         on_pressure: Callable[[bool], None] | None = None,
         on_failure: Callable[[Failure], None] | None = None,
+        may_drop: Callable[[Event, bool], bool] = lambda _, __: False,
     ) -> None:
         services = Services(
             link=link, clock=clock, log=log, spawn=spawn, history=history, claims=claims,
@@ -92,7 +86,10 @@ class Dispatcher(Board):
         self._failures = Failures(log, on_failure)
         self._contexts = Contexts(self.services, self._failures)
         self._caller = Caller(self._contexts, self._failures, command_rate)
-        self._lanes: Lanes[_Item] = Lanes(self._run, spawn, log, limit=limit, idle=idle, on_pressure=on_pressure)
+        self._may_drop = may_drop
+        self._lanes: Lanes[_Item] = Lanes(
+            self._run, spawn, log, limit=limit, idle=idle, on_pressure=on_pressure, may_drop=self._droppable
+        )
         self.load(modules)
 
     # --- events -----------------------------------------------------------------------------------------------
@@ -127,10 +124,22 @@ class Dispatcher(Board):
                 if part.handlers and (part.any_catch_up or part.is_live(event)):
                     lanes.setdefault(part.lane_of(event), []).append((event, part))
         try:
-            for done in [self._start(key, partial(self._run_all, calls)) for key, calls in lanes.items()]:
+            for done in [start(self._lanes, key, partial(self._run_all, calls)) for key, calls in lanes.items()]:
                 await done
         except CommandError:
             raise LinkClosed("the handlers take nothing more now: too much waits, or the bot goes down") from None
+
+    def when_handled(self, room: Address, then: Callable[[], None]) -> None:
+        """Call ``then`` once the handlers are done with all that was dispatched of ``room``; at once if they are.
+
+        Never, if some of it was left undone on the way down.
+        """
+        when_handled(self._lanes, room, then)
+
+    def _droppable(self, item: _Item) -> bool:
+        if isinstance(item, Job):
+            return True  # whoever waits for it is told
+        return self._may_drop(item[0], len(self._entry(type(item[0])).parts) > 1)
 
     async def _run_all(self, calls: Iterable[tuple[Event, Entry]]) -> None:
         for event, entry in calls:
@@ -150,7 +159,7 @@ class Dispatcher(Board):
 
     def _run(self, item: _Item) -> Awaitable[object] | None:
         """Handle ``item`` as far as it goes without waiting, which is mostly to its end; the rest is to be awaited."""
-        if isinstance(item, _Job):
+        if isinstance(item, Job):
             return item.work()
         event, entry, line = item
         if entry.is_replaced:
@@ -301,30 +310,7 @@ class Dispatcher(Board):
         return False
 
     async def _in_lane(self, key: Hashable, work: Callable[[], Awaitable[T]], *, peer: bool = False) -> T:
-        return await self._start(key, work, peer=peer)
-
-    def _start(self, key: Hashable, work: Callable[[], Awaitable[T]], *, peer: bool = False) -> asyncio.Future[T]:
-        """Queue ``work`` behind what has the same ``key``. Raises ``CommandError`` where the lane takes nothing."""
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-        async def job() -> None:
-            if done.cancelled():
-                return
-            try:
-                result = await work()
-            except asyncio.CancelledError:
-                done.cancel()
-                raise
-            except Exception as problem:  # handed to whoever waits for it
-                if not done.done():
-                    done.set_exception(problem)
-            else:
-                if not done.done():
-                    done.set_result(result)
-
-        if not self._lanes.put(key, _Job(job), peer=peer):
-            raise CommandError("I am too busy now, or going down; try again later.")
-        return done
+        return await start(self._lanes, key, work, peer=peer)
 
 
 async def _replied(begun: Begun, ctx: Context[Any], seconds: float) -> None:

@@ -281,3 +281,6 @@ live = _Predicate(_is_live, (Event,))
 
 caught_up: Filter = ~live
 """Was said while we were away. Of use only with ``catch_up=True``."""
+
+repeated = _Predicate(lambda event, _: getattr(event, "source", None) is Source.REPEATED, (Event,))
+"""Was perhaps handled before, by a run that was killed; part of what is ``caught_up``."""

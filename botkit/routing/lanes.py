@@ -51,7 +51,8 @@ class _Lane(Generic[T]):
 
 class Lanes(Generic[T]):
     """All lanes of one dispatcher. ``run`` handles one item and raises nothing but ``CancelledError``; it
-    returns None when that is done, else what is to be awaited for it."""
+    returns None when that is done, else what is to be awaited for it. ``may_drop`` is asked where a room's lane is
+    full: will this item come again in another way? Else the lane goes on growing."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Lanes(Generic[T]):
         limit: int = 1000,
         idle: float = 30.0,
         on_pressure: Callable[[bool], None] | None = None,
+        may_drop: Callable[[T], bool] = lambda _: False,
     ) -> None:
         self._run = run
         self._spawn = spawn
@@ -69,6 +71,8 @@ class Lanes(Generic[T]):
         self._limit = limit
         self._idle = idle
         self._on_pressure = on_pressure
+        self._may_drop = may_drop
+        self._undone: set[Hashable] = set()
         self._lanes: dict[Hashable, _Lane[T]] = {}
         self._peers = 0
         self._pressing = 0
@@ -96,9 +100,9 @@ class Lanes(Generic[T]):
         """Queue ``item`` behind everything with the same ``key``. False: it was dropped, counted and logged.
 
         A room's lane that has ``limit`` items waiting asks for a pause by ``on_pressure(True)``, and
-        goes on taking what was read already, up to eight times the limit; ``on_pressure(False)``
-        follows once every such lane is below half. A stranger's lane just drops: nobody outside may
-        make the bot deaf for its rooms.
+        goes on taking what was read already; from eight times the limit on it drops what ``may_drop``.
+        ``on_pressure(False)`` follows once every such lane is below half. A stranger's lane just drops:
+        nobody outside may make the bot deaf for its rooms.
         """
         lane = self._lanes.get(key) if not self._draining else None
         if lane is None:
@@ -106,7 +110,7 @@ class Lanes(Generic[T]):
             if lane is None:
                 return False
         depth = len(lane.waiting)
-        if depth >= (PEER_LIMIT if peer else self._limit * _HARD):
+        if depth >= (PEER_LIMIT if peer else self._limit * _HARD) and (peer or self._may_drop(item)):
             return self._drop(lane)
         lane.waiting.append(item)
         if lane.parked is not None:
@@ -123,6 +127,17 @@ class Lanes(Generic[T]):
                 lane.done = lane.done or asyncio.get_running_loop().create_future()
                 found.append(lane.done)
         return found
+
+    def behind(self, key: Hashable, item: T) -> bool | None:
+        """Queue ``item`` behind what is in this lane, however full. False: there is nothing, and it was not queued.
+        None: the lane ended with something undone."""
+        if key in self._undone:
+            return None
+        lane = self._lanes.get(key)
+        if lane is None or (lane.parked is not None and not lane.waiting):
+            return False
+        lane.waiting.append(item)
+        return True
 
     async def drain(self, seconds: float) -> int:
         """Take nothing more, and wait until all lanes are empty, ``seconds`` at most; then cancel what still runs.
@@ -196,6 +211,9 @@ class Lanes(Generic[T]):
                 await self._park(lane)
                 if not lane.waiting:
                     return
+        except BaseException:
+            self._undone.add(lane.key)
+            raise
         finally:
             self._close(lane)
 

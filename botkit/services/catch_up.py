@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from botkit.errors import BotkitError, ItemNotFound, LinkClosed, LinkError, StanzaError, StoreError
 from botkit.model.address import Address
 from botkit.model.archive import ArchivedEvent, ArchiveQuery, Cursor, CursorMoved, GapReason, LogChange, Page
 from botkit.model.events import Event, MessageModerated, MessageRetracted, RoomMessage, TombstoneSeen
-from botkit.model.messages import ArchiveId
+from botkit.model.messages import ArchiveId, Delivery
 from botkit.services.archive_pages import Pages
+from botkit.services.catch_up_result import CatchUpProgress as CatchUpProgress
+from botkit.services.catch_up_result import CatchUpResult as CatchUpResult
+from botkit.services.catch_up_result import CatchUpStatus as CatchUpStatus
 from botkit.services.gaps import Gaps
-from botkit.services.history_changes import changes_of
+from botkit.services.history_changes import as_repeated, changes_of
 
 if TYPE_CHECKING:
     from botkit.services.history import History, RoomHistory
@@ -40,57 +42,6 @@ _BY_ID = 5
 _NOT_FOR_US = frozenset({"forbidden", "not-allowed", "not-authorized", "registration-required"})
 _WRITE_AT = 500
 _FIRST_LIMIT = 5000
-
-
-class CatchUpStatus(Enum):
-    """How a catch-up ended."""
-
-    CAUGHT_UP = "caught up"
-    INTERRUPTED = "interrupted"  # the stream or the room went away; the cursor keeps what was read
-    UNAVAILABLE = "unavailable"  # the room has no archive, or not for us
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatchUpProgress:
-    """After each page. ``since`` is the time from which is read (None: not known), ``at`` how far it is by now."""
-
-    room: Address
-    read: int
-    new: int
-    since: datetime | None
-    at: datetime
-    now: datetime
-
-    @property
-    def fraction(self) -> float | None:
-        """The part of the time that is read, 0 to 1; None where the beginning is not known.
-
-        Time and not messages: a server's ``<count/>`` is of the whole archive where one pages by id.
-        """
-        if self.since is None or self.now <= self.since:
-            return None
-        return min(1.0, max(0.0, (self.at - self.since) / (self.now - self.since)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatchUpResult:
-    """``read`` rows of the archive, ``new`` of them handed on. ``first``: the room was never read before.
-
-    ``gap`` is from when to when messages may be missing, as the archive has forgotten them or could not be read; None:
-    no gap. What was found is in ``MessageLog.gaps``, too. ``no_archive``: the room keeps none. ``visit`` is for
-    ``History.visit``.
-    """
-
-    room: Address
-    status: CatchUpStatus
-    read: int = 0
-    new: int = 0
-    pages: int = 0
-    first: bool = False
-    gap: tuple[datetime, datetime] | None = None
-    reason: str | None = None
-    no_archive: bool = False
-    visit: int = 0
 
 
 class _Broken(BotkitError):
@@ -120,14 +71,17 @@ class CatchUp:
         self._read = self._new = 0
         self._pages = Pages(history.link, history.clock, history.options.page_size, self._check)
         self._gaps = Gaps(history, room, state)
-        self._first = self._no_archive = False
+        self._first = self._no_archive = self._by_time = False
+        self._begun: tuple[Cursor, dict[ArchiveId, int]] | None = None
         self._oldest: Cursor | None = None
         self._floor: datetime | None = None  # when the row before was said, as the log has it
         self._before: ArchiveId | None = None  # the row before, where the log had it already
 
     async def run(self) -> CatchUpResult:
         """Do it. Raises nothing but what cancels it."""
+        self._state.skipping = False
         try:
+            await self._history.handled(self._room)
             await self._history.buffer.flush()  # what was said before we were lost, and moves the cursor
             info = self._history.link.room(self._room)
             if info is not None and not info.archive:
@@ -140,6 +94,7 @@ class CatchUp:
                 await self._read_first()
             else:
                 self._last, self._since = cursor, cursor.at
+                self._begun = cursor, (await self._history.log.numbers(self._room, [cursor.archive_id]))
                 await self._forward(cursor)
             await self._gaps.close()
             self._check()
@@ -166,8 +121,7 @@ class CatchUp:
         # ``newest`` was in no page, though all of the archive was read up to a moment when we were in the room: so it
         # was said after that moment, and everything since then came live and waits in the same queue.
         if state.newest is not None:
-            newest = CursorMoved(room=self._room, archive_id=state.newest.archive_id, at=state.newest.at)
-            self._history.buffer.add((newest,))
+            self._history.buffer.add_live((), self._room, (state.newest.archive_id, state.newest.at))
             state.newest = None
         state.caught_up = True
         self._history.counters.caught_up += 1
@@ -185,10 +139,11 @@ class CatchUp:
 
         Prosody forgets after a week and beyond a quota, so this happens to any bot that was away for long.
         """
-        after: ArchiveId | None = cursor.archive_id
+        after: ArchiveId | None = cursor.archive_id or None
         start: datetime | None = None
         expired: ArchiveId | None = None
-        self._floor, self._before = cursor.at, cursor.archive_id
+        if after is not None:
+            self._floor, self._before = cursor.at, after
         while True:
             try:
                 page = await self._page(ArchiveQuery(archive=self._room, after=after, start=start))
@@ -197,7 +152,7 @@ class CatchUp:
             except ItemNotFound:
                 if after is None or after == expired:
                     raise  # not the id but the archive is not there, or it refuses ids that it gave a moment ago
-                expired = after
+                expired, self._by_time = after, True
                 self._floor = self._before = None
                 known = self._last or cursor
                 after, start = None, self._from(known)
@@ -251,11 +206,17 @@ class CatchUp:
             page = await self._page(ArchiveQuery(archive=self._room, before=ArchiveId(""), page_size=1))
             if page.rows and missed is None:
                 await self._gaps.not_read(None, self._since or self._history.clock.now())
-            await self._move(page, ())
+            await (self._move(page, ()) if page.rows else self._begin_before_all())
         elif missed is None and self._oldest is not None:
             older = ArchiveQuery(archive=self._room, before=self._oldest.archive_id, page_size=1)
             if (await self._page(older)).rows:
                 await self._gaps.not_read(self._oldest.archive_id, self._oldest.at)
+
+    async def _begin_before_all(self) -> None:
+        """Nothing was ever archived: whatever comes is new, also if we are killed before the first of it is written."""
+        at = self._history.clock.now() - SLACK
+        self._history.buffer.add((CursorMoved(room=self._room, archive_id=ArchiveId(""), at=at),))
+        await self._history.buffer.settle()
 
     async def _from_time(self, begin: datetime) -> None:
         after: ArchiveId | None = None
@@ -301,24 +262,28 @@ class CatchUp:
         """Hand on what is new, then write all rows and the cursor at once."""
         if self._oldest is None and page.rows:
             self._oldest = Cursor(page.rows[0].archive_id, page.rows[0].at)
-        known = await self._known(page)
+        numbers = await self._numbers(page)
         changes: list[LogChange] = []
         new: dict[ArchiveId, Event] = {}
         for row in page.rows:
             self._read += 1
             if row.event is None:
                 continue
-            event = _as_archived(row, row.event)
-            # A tombstone has the id of the message that was, which was no reason to have seen its end.
-            seen = row.archive_id in known or row.archive_id in self._state.recent
+            event, number = _as_archived(row, row.event), numbers.get(row.archive_id)
+            recent = row.archive_id in self._state.recent
             # All rows are written: what came live may still wait in the queue, and the log leaves doubles out.
-            changes += changes_of(event, at=await self._in_order(row, seen=seen), archive_id=row.archive_id)
+            at = await self._in_order(row, seen=number is not None or recent)
+            changes += changes_of(event, at=at, archive_id=row.archive_id)
+            how = self._delivery(row, number, recent=recent)
             self._history.mark(self._state, row.archive_id)
-            if not seen or isinstance(event, TombstoneSeen):
-                new[row.archive_id] = event
+            # A tombstone has the id of the message that was, which was no reason to have seen its end.
+            if how is not None or isinstance(event, TombstoneSeen):
+                new[row.archive_id] = as_repeated(event) if how is Delivery.REPEATED else event
         self._new += len(new)
         if new:
             await self._hand(new)
+        # The cursor moves over what came live, too, and may still wait in the handlers' queue.
+        await self._history.handled(self._room)
         await self._move(page, changes)
         if self._progress is not None:
             now = self._history.clock.now()
@@ -326,6 +291,31 @@ class CatchUp:
             self._progress(
                 CatchUpProgress(room=self._room, read=self._read, new=self._new, since=self._since, at=at, now=now)
             )
+
+    def _delivery(self, row: ArchivedEvent, number: int | None, *, recent: bool) -> Delivery | None:
+        """How handlers are to get ``row``; None: not at all, as they had it in this run, or well before.
+
+        ``number`` is that of the log, if it has it.
+        """
+        partly = self._state.skipped.get(row.archive_id)
+        if partly is not None:
+            return Delivery.REPEATED if partly else Delivery.CAUGHT_UP
+        earlier = number is not None and number <= self._history.written_before
+        if recent or (number is not None and not earlier) or (earlier and not self._follows(row, number)):
+            return None
+        lived = self._history.lived_until
+        if lived is not None and (earlier or row.at <= lived):
+            return Delivery.REPEATED
+        return Delivery.CAUGHT_UP
+
+    def _follows(self, row: ArchivedEvent, number: int | None) -> bool:
+        """Whether a row of an earlier run comes after the cursor: then its handlers may not have been done with it."""
+        if self._begun is None or number is None:
+            return False
+        cursor, numbers = self._begun
+        if not self._by_time or not cursor.archive_id:
+            return True
+        return number > numbers[cursor.archive_id] if numbers else row.at > cursor.at
 
     async def _in_order(self, row: ArchivedEvent, *, seen: bool) -> datetime:
         """When ``row`` was said, but not before the row that it follows: the archive's order is the room's.
@@ -345,8 +335,10 @@ class CatchUp:
         self._floor = at
         return at
 
-    async def _known(self, page: Page) -> set[ArchiveId]:
-        return await self._history.log.known(self._room, [row.archive_id for row in page.rows])
+    async def _numbers(self, page: Page) -> dict[ArchiveId, int]:
+        if len(self._state.recent) >= self._history.options.recent:
+            await self._history.buffer.flush()  # what came live, and is no longer remembered, must be found in the log
+        return await self._history.log.numbers(self._room, [row.archive_id for row in page.rows])
 
     async def _move(self, page: Page, changes: Sequence[LogChange]) -> None:
         last = _last_id(page)
@@ -367,11 +359,13 @@ class CatchUp:
         try:
             await self._on_events(tuple(new.values()))
         except LinkClosed:
-            for archive_id in new:  # not handled: the page is read again, by the next try or the next run
-                self._state.recent.pop(archive_id, None)
+            for archive_id in new:  # not all handled: the page is read again, by the next try or the next run
+                self._state.skipped[archive_id] = True
             raise
         except Exception:  # a handler's mistake must not keep the rest of history from the others
             _log.exception("messages from the archive of %s were not handled", self._room)
+        for archive_id in new:
+            self._state.skipped.pop(archive_id, None)
 
 
 def _last_id(page: Page) -> ArchiveId | None:

@@ -80,7 +80,7 @@ class Gaps:
         cursor = await self._history.log.cursor(self._room)
         after_id, after = (None, None) if last is None else (last.archive_id, last.at)
         if cursor is not None and (after is None or cursor.at > after):
-            after_id, after = cursor.archive_id, cursor.at
+            after_id, after = cursor.archive_id or None, cursor.at
         if after is None or after >= end:
             return None
         await self._record(reason, after_id, after, None, end)

@@ -13,8 +13,10 @@ The cursor of a room says: everything up to here is in the log. Live messages mo
   Only then does the cursor jump to the newest of both, and only if nothing broke meanwhile.
 - Rows and cursor go through one queue in order, and into the log in one transaction.
 
-A message that is read from the archive is handed to handlers before its row is written: after a crash in
-between it is handed again, never left out.
+Messages are in the log as soon as may be, handled or not. The cursor follows the handlers: it moves over a message once
+they are done with it. So after a crash the archive is read from before whatever was not handled, and what the log has
+from there on already is handed on again, marked as perhaps handled (``Source.REPEATED``). Up to when that may be, a
+sign of life tells that each run renews; an orderly end takes it back.
 """
 
 from __future__ import annotations
@@ -32,12 +34,20 @@ from botkit.model.archive import Cursor, LogQuery, LogRow
 from botkit.model.events import Event, RoomMessage, RoomStateChanged, StreamEstablished
 from botkit.model.messages import ArchiveId, Source
 from botkit.model.rooms import RoomState
-from botkit.ports import Clock, Link, MessageLog
+from botkit.ports import Clock, Life, Link, MessageLog
 from botkit.services.catch_up import CatchUp, CatchUpProgress, CatchUpResult
-from botkit.services.history_buffer import Buffer, Counters, Place
-from botkit.services.history_changes import changes_of, said_of
+from botkit.services.history_buffer import Buffer, Counters, Place, WhenHandled
+from botkit.services.history_changes import as_repeated, changes_of, said_of
 
 _log = logging.getLogger(__name__)
+
+_LEASE = timedelta(seconds=60)
+"""For how long ahead a sign of life holds. It is renewed three times as often."""
+
+_CLOCKS = timedelta(seconds=60)
+"""How much a server's clock may be behind ours."""
+
+_REPLAYED = 100  # messages of a room without an archive that are known again after a restart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +74,8 @@ class RoomHistory:
     came in that no page has shown yet; ``visit`` counts the times that the order was broken. ``here`` is since when all
     that is said comes to us; ``replayed_from`` the time of the oldest message that the room replayed then, and
     ``overlap`` that one of those had been seen before: then nothing was missed. ``absence`` is what was missed without
-    an archive that could tell it, once that was looked for."""
+    an archive that could tell it, once that was looked for. ``skipped`` are messages for which the handlers had no
+    room, true where some may have got it; ``skipping`` until a catch-up that brings them has begun."""
 
     caught_up: bool = False
     newest: Cursor | None = None
@@ -72,6 +83,8 @@ class RoomHistory:
     here: datetime | None = None
     replayed_from: datetime | None = None
     overlap: bool = False
+    skipped: dict[ArchiveId, bool] = field(default_factory=dict)
+    skipping: bool = False
     absence: tuple[datetime, datetime] | None = None
     looked_for_absence: bool = False
     recent: OrderedDict[str, None] = field(default_factory=OrderedDict)
@@ -88,6 +101,9 @@ class History:
         clock: Clock,
         options: HistoryOptions | None = None,
         *,
+        life: Life | None = None,
+        when_handled: WhenHandled = lambda _, then: then(),
+        on_skipped: Callable[[Address], None] = lambda _: None,
         on_pressure: Callable[[bool], None] | None = None,
     ) -> None:
         self.options = options or HistoryOptions()
@@ -95,29 +111,62 @@ class History:
         self.log = log
         self.link = link
         self.clock = clock
-        self.buffer = Buffer(log, clock, self.counters, capacity=self.options.capacity, on_pressure=on_pressure)
+        self.buffer = Buffer(
+            log,
+            clock,
+            self.counters,
+            capacity=self.options.capacity,
+            on_pressure=on_pressure,
+            when_handled=when_handled,
+        )
+        self._life = life
+        self._when_handled = when_handled
+        self._on_skipped = on_skipped
+        self._reading = 0
+        self._unrecorded: set[tuple[Address, str]] = set()
+        self.lived_until: datetime | None = None
+        """Until when an earlier run that was killed may have handled events; None: it ended in order."""
         self.written_before = 0
         """The highest number in the log that an earlier run gave."""
         self._rooms: dict[Address, RoomHistory] = {}
 
     async def begin(self) -> None:
-        """Look at what earlier runs left; before the first event. Raises ``StoreError``."""
+        """Look at what earlier runs left, and give a sign of life; before the first event. Raises ``StoreError``."""
         self.written_before = await self.log.newest()
+        for room in await self.log.rooms():
+            # What has no archive id can only be known again by its words, should the room replay it.
+            rows = await self.log.find(LogQuery(room=room, limit=_REPLAYED))
+            self._unrecorded.update((room, _row_key(row)) for row in rows if row.archive_id is None)
+        if self._life is not None:
+            last = await self._life.last()
+            now = self.clock.now()
+            self.lived_until = None if last is None else min(last, now) + _CLOCKS
+            await self._life.renew(now + _LEASE)
+
+    async def end(self) -> None:
+        """All that was handed on is handled, and written: a new run repeats nothing. Raises ``StoreError``."""
+        if self._life is not None and not self._reading:
+            await self._life.end()
+
+    def stop_moving(self) -> None:
+        """What comes from now on is written, but no more handled: the next run begins with it."""
+        for room in tuple(self._rooms):
+            self.lost(room)
 
     # --- while it happens -------------------------------------------------------------------------------------
 
-    def remember(self, event: Event) -> bool:
+    def remember(self, event: Event) -> Event | None:
         """Take note of any event as it comes from the link; cheap, waits for nothing.
 
-        Returns False if handlers must not see it: it was seen before, or it is history that the room
-        replays on joining and that its archive will tell better.
+        Returns what handlers are to see, which is ``event`` as a rule; None if nothing: it was seen before, or it is
+        history that the room replays on joining and that its archive will tell better.
         """
         source = getattr(event, "source", None)
         if source is Source.LIVE:
             if type(event) is RoomMessage and event.archive_id is not None and not event.also:
-                return self._said(event, event.archive_id)
+                return event if self._said(event, event.archive_id) else None
             room: Address | None = getattr(event, "room", None)
-            return room is None or self._live(event, room)  # without a room it is a 1:1 chat
+            return event if room is None or self._live(event, room) else None  # without a room it is a 1:1 chat
         if source is Source.JOIN_HISTORY:
             return self._replayed(event)
         if isinstance(event, RoomStateChanged):
@@ -128,7 +177,7 @@ class History:
         elif isinstance(event, StreamEstablished) and not event.resumed:
             for room in self._rooms:
                 self.lost(room)
-        return True  # no part of a room's history, or handed over by a catch-up, which stores it
+        return event  # no part of a room's history, or handed over by a catch-up, which stores it
 
     def _said(self, event: RoomMessage, archive_id: ArchiveId) -> bool:
         """As ``_live``, for what is by far the most."""
@@ -164,19 +213,22 @@ class History:
         self._add(event, room, self._place(state, archive_id, event.at))
         return True
 
-    def _replayed(self, event: Event) -> bool:
+    def _replayed(self, event: Event) -> Event | None:
         if not isinstance(event, RoomMessage) or event.archive_id is not None:
-            return False
+            return None
         # A room without an archive: its last messages are all that can be had, and each join repeats them.
         state, key = self.state(event.room), _sender_key(event)
         if key in state.recent:
             self.counters.repeated += 1
             state.overlap = True
-            return False
+            return None
         self.mark(state, key)
         state.replayed_from = min(event.at, state.replayed_from or event.at)
+        if (event.room, key) in self._unrecorded:
+            state.overlap = True
+            return as_repeated(event) if self.lived_until is not None else None
         self._add(event, event.room, None)
-        return True
+        return event
 
     def _add(self, event: Event, room: Address, place: Place | None) -> None:
         changes = changes_of(event)
@@ -218,10 +270,29 @@ class History:
         state = self._rooms.get(room)
         return state is not None and state.catching_up.locked()
 
+    def skip(self, event: Event, partly: bool) -> bool:
+        """The handlers have no room for ``event``, the last that was remembered: may it be left to a catch-up?
+
+        False where no archive could bring it again: then it must be kept in their queue. ``partly``: some handlers may
+        get it nonetheless.
+        """
+        room: Address | None = getattr(event, "room", None)
+        archive_id: ArchiveId | None = getattr(event, "archive_id", None)
+        state = self._rooms.get(room) if room is not None else None
+        if room is None or state is None or archive_id is None or not (state.caught_up or state.skipping):
+            return False
+        state.skipped[archive_id] = state.skipped.get(archive_id, False) or partly
+        if not state.skipping:
+            self.buffer.forget(room)
+            state.skipping, state.caught_up = True, False
+            state.visit += 1
+            self._when_handled(room, lambda: self._on_skipped(room))
+        return True
+
     def lost(self, room: Address) -> None:
         """Messages of ``room`` may be missed from now on; only a catch-up ends that."""
         state = self.state(room)
-        state.caught_up = False
+        state.caught_up = state.skipping = False
         state.newest = state.here = state.replayed_from = state.absence = None
         state.overlap = state.looked_for_absence = False
         state.visit += 1
@@ -244,8 +315,17 @@ class History:
         state = self.state(room)
         if state.here is None:
             state.here = self.clock.now()
+        self._reading += 1
         async with state.catching_up:  # a catch-up of an earlier visit ends by itself: it sees that ``visit`` changed
-            return await CatchUp(self, room, state, on_events, progress).run()
+            result = await CatchUp(self, room, state, on_events, progress).run()
+        self._reading -= 1
+        return result
+
+    async def handled(self, room: Address) -> None:
+        """Wait until the handlers are done with all that they were given of ``room``; each of them has its deadline."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._when_handled(room, lambda: None if done.done() else done.set_result(None))
+        await done
 
     # --- the store --------------------------------------------------------------------------------------------
 
@@ -254,11 +334,20 @@ class History:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._write(), name="history writes")
             group.create_task(self._expire(), name="history expires originals")
+            group.create_task(self._live_on(), name="history signs of life")
 
     async def _write(self) -> None:
         while True:
             await self.buffer.filled(self.options.write_every, self.options.write_archived_every)
             await self.buffer.settle()
+
+    async def _live_on(self) -> None:
+        while self._life is not None:
+            await self.clock.sleep(_LEASE.total_seconds() / 3)
+            try:
+                await self._life.renew(self.clock.now() + _LEASE)
+            except StoreError as problem:
+                _log.warning("no sign of life could be left: %s", problem)
 
     async def _expire(self) -> None:
         keep = self.options.keep_originals
@@ -303,3 +392,7 @@ class History:
 def _sender_key(event: RoomMessage) -> str:
     """Stands in for the archive id where there is none. A line feed is in no archive id, as it is an attribute."""
     return f"\n{event.message_id}\n{event.author.nick}\n{event.content.body}"
+
+
+def _row_key(row: LogRow) -> str:
+    return f"\n{row.message_id}\n{row.nick}\n{row.body if row.original is None else row.original}"

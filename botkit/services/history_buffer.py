@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from botkit.errors import StoreError
 from botkit.model.address import Address
@@ -22,6 +23,9 @@ _CHUNK = 2048
 _LONGEST_PAUSE = 30.0
 Place = tuple[ArchiveId, datetime]
 """Of a message in a room's archive: its id there, and when it was said."""
+
+WhenHandled = Callable[[Address, Callable[[], None]], None]
+"""Calls the second once the handlers are done with all that they were given of the room so far."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ class Buffer:
         *,
         capacity: int,
         on_pressure: Callable[[bool], None] | None,
+        when_handled: WhenHandled = lambda _, then: then(),
     ) -> None:
         self._log = log
         self._clock = clock
@@ -64,7 +69,10 @@ class Buffer:
         self._on_pressure = on_pressure
         self._pressing = False
         self._changes: list[LogChange] = []
-        self._cursors: dict[Address, Place] = {}  # where live messages have brought rooms; goes behind all changes
+        self._when_handled = when_handled
+        self._cursors: dict[Address, Place] = {}  # where live messages have brought rooms
+        self._asked: set[Address] = set()  # whether that is handled
+        self._handled: dict[Address, Place] = {}  # what was; goes behind all changes
         self._writing = asyncio.Lock()
         self._watch = 0  # so many changes must wait before a new one makes a difference to who waits for them
         self._some = asyncio.Event()
@@ -73,9 +81,7 @@ class Buffer:
 
     def add(self, changes: Iterable[LogChange], *, archived: bool = False) -> None:
         """Put ``changes`` behind what waits already. ``archived``: they can be had again, and may wait longer."""
-        if self._cursors:
-            self._changes += _moves(self._cursors)
-            self._cursors.clear()
+        self._take_handled()
         self._changes += changes
         self._added(soon=not archived)
 
@@ -87,7 +93,7 @@ class Buffer:
         """
         self._changes += changes
         if place is not None:
-            self._cursors[room] = place
+            self._cursors[room] = place  # its message is given to the handlers next
         waiting = self._counters.waiting = len(self._changes)
         if place is None or waiting >= self._watch:
             self._added(soon=place is None)
@@ -121,12 +127,35 @@ class Buffer:
                 async with asyncio.timeout(soon):
                     await self._many.wait()
 
+    def forget(self, room: Address) -> None:
+        """Don't move the cursor of ``room`` to where live messages have brought it since the last writing."""
+        self._cursors.pop(room, None)
+
+    def _ask(self) -> None:
+        """A cursor moves once the handlers are done with what it moves over: a crash before that leaves it to be read
+        again. Asked for each room and writing, not for each message."""
+        for room, place in tuple(self._cursors.items()):
+            if room not in self._asked:
+                self._asked.add(room)
+                self._when_handled(room, partial(self._was_handled, room, place))
+
+    def _was_handled(self, room: Address, place: Place) -> None:
+        self._asked.discard(room)
+        if self._cursors.get(room) == place:
+            del self._cursors[room]
+        self._handled[room] = place
+        self._some.set()
+
+    def _take_handled(self) -> None:
+        if self._handled:
+            self._changes += _moves(self._handled)
+            self._handled.clear()
+
     async def flush(self) -> None:
         """Write all that waits now. Raises ``StoreError``; what was not written stays in its place."""
         async with self._writing:
-            if self._cursors:
-                self._changes += _moves(self._cursors)
-                self._cursors.clear()
+            self._ask()
+            self._take_handled()
             left = len(self._changes)
             while left > 0:
                 count = min(left, _CHUNK)
@@ -138,15 +167,15 @@ class Buffer:
                 del self._changes[:count]
                 left -= count
                 self._wrote(count)
+            if not self._changes and not self._handled and self._cursors.keys() <= self._asked:
+                self._some.clear()
+                self._soon.clear()
+                self._watch = 0
 
     def _wrote(self, count: int) -> None:
         waiting = self._counters.waiting = len(self._changes)
         self._counters.written += count
         self._counters.batches += 1
-        if not waiting and not self._cursors:
-            self._some.clear()
-            self._soon.clear()
-            self._watch = 0
         if waiting < BATCH:
             self._many.clear()
             self._watch = min(self._watch, BATCH)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from botkit.model.archive import LogChange, Retracted, Said
 from botkit.model.events import Event, MessageModerated, MessageRetracted, RoomMessage, TombstoneSeen
@@ -74,3 +76,11 @@ def _tombstone(event: TombstoneSeen, at: datetime, archive_id: ArchiveId) -> lis
         nick=_moderator(by) if by else author.nick, reason=by.reason if by else None,
     )  # fmt: skip
     return [said, gone]
+
+
+def as_repeated(event: Event) -> Event:
+    """``event``, and what the same stanza says besides, marked as perhaps handled before."""
+    changes: dict[str, Any] = {"source": Source.REPEATED} if hasattr(event, "source") else {}
+    if also := getattr(event, "also", ()):
+        changes["also"] = tuple(map(as_repeated, also))
+    return replace(event, **changes) if changes else event

@@ -253,8 +253,9 @@ async def check_changes(talk: Talk) -> None:
 async def test_history_can_be_read_and_searched_while_the_bot_runs(make_talk):
     talk = await make_talk()
     async with running_app(talk.config) as bot:
+        before = bot.app.history.counters.written
         await talk.other.say(talk.room, "Der Größenwahn\nhat zwei Zeilen")
-        await bot.until(lambda: bot.app.history.counters.written)
+        await bot.until(lambda: bot.app.history.counters.written > before)
         [row] = await history(talk.config, talk.room, "--search", "größenwahn")
         assert row["body"] == "Der Größenwahn\nhat zwei Zeilen"
         assert row["nick"] == "other"

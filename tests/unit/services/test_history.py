@@ -285,7 +285,7 @@ async def test_room_never_read_begins_now_unless_asked_otherwise() -> None:
 async def test_empty_archive_is_caught_up_and_the_first_live_message_sets_the_cursor() -> None:
     world = World(first_catch_up=None)
     result = await world.come_in()
-    assert (result.status, await world.cursor()) == (CatchUpStatus.CAUGHT_UP, None)
+    assert (result.status, await world.cursor()) == (CatchUpStatus.CAUGHT_UP, "")
     world.say()
     assert await world.cursor() == "a00001"
 
