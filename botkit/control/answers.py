@@ -14,6 +14,7 @@ An answer is ``{"ok": true, "result": …}`` or ``{"ok": false, "error": "a sent
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -61,7 +62,7 @@ async def _status(view: View, request: Request) -> object:
             raise _Unclear("accounts: expected a list of JIDs")
         chosen = {_address(one) for one in wanted}
         found = replace(found, accounts=tuple(one for one in found.accounts if one.account in chosen))
-    return to_plain(found)
+    return await asyncio.to_thread(to_plain, found)  # hundreds of rooms take a while
 
 
 async def _reload(view: View, request: Request) -> object:

@@ -82,10 +82,9 @@ class HttpServer:
     async def _metrics(self, request: web.Request) -> web.Response:
         async with self._writing:  # one at a time: who asks often must not take the bot's time
             # Read here, between two events; written elsewhere, as hundreds of rooms take some milliseconds.
-            measures = merged((*process_measures(self._view.status()), *self._view.measures()))
-            body, content_type = await asyncio.to_thread(
-                self._exposition.text, measures, request.headers.get("Accept", "")
-            )
+            measures = (*process_measures(self._view.status()), *self._view.measures())
+            accept = request.headers.get("Accept", "")
+            body, content_type = await asyncio.to_thread(lambda: self._exposition.text(merged(measures), accept))
         return _closing(web.Response(body=body, headers={"Content-Type": content_type}))
 
 

@@ -30,13 +30,16 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """A family. ``name`` is without the ``_total`` of counters; units are Prometheus' base units."""
+    """A family. ``name`` is without the ``_total`` of counters; units are Prometheus' base units.
+
+    ``samples`` may be made only when they are read, also in another thread, and by each reading anew.
+    """
 
     name: str
     kind: MeasureKind
     help: str
     labels: tuple[str, ...] = ()
-    samples: tuple[Sample, ...] = ()
+    samples: Iterable[Sample] = ()
 
 
 def merged(measures: Iterable[Measure]) -> tuple[Measure, ...]:

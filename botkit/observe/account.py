@@ -40,8 +40,8 @@ class Parts:
         return self.loaded.config
 
 
-def account_status(parts: Parts) -> AccountStatus:
-    """How the account is now."""
+def account_status(parts: Parts, *, figures: bool = False) -> AccountStatus:
+    """How the account is now. ``figures``: without what is only words, and takes most of the time with many rooms."""
     standing = parts.link.connection.standing
     return AccountStatus(
         account=parts.config.account.jid,
@@ -53,7 +53,7 @@ def account_status(parts: Parts) -> AccountStatus:
         reconnects=standing.reconnects,
         resumptions=standing.resumptions,
         config=str(parts.loaded.path),
-        rooms=tuple(room_status(parts, info) for info in parts.link.rooms()),
+        rooms=tuple(room_status(parts, info, figures=figures) for info in parts.link.rooms()),
         modules=modules_of(parts),
         queues=queues_of(parts),
         paused_reading=tuple(sorted(parts.pressing)),
@@ -61,8 +61,8 @@ def account_status(parts: Parts) -> AccountStatus:
     )
 
 
-def room_status(parts: Parts, info: RoomInfo) -> RoomStatus:
-    """One room."""
+def room_status(parts: Parts, info: RoomInfo, *, figures: bool = False) -> RoomStatus:
+    """One room. ``figures`` as for ``account_status``."""
     me, room = info.me, info.address
     return RoomStatus(
         room=room,
@@ -74,9 +74,9 @@ def room_status(parts: Parts, info: RoomInfo) -> RoomStatus:
         error=info.error,
         moved_to=info.moved_to,
         me=Me(nick=me.nick, affiliation=me.affiliation, role=me.role) if me is not None else None,
-        features=_features(info),
-        can=tuple(one.value for one in Capability if one in info.capabilities),
-        missing=tuple(dict.fromkeys(info.capabilities.missing.values())) if me is not None else (),
+        features=() if figures else _features(info),
+        can=() if figures else tuple(one.value for one in Capability if one in info.capabilities),
+        missing=() if figures or me is None else tuple(dict.fromkeys(info.capabilities.missing.values())),
         unanswered=info.unanswered,
         occupants=info.occupants,
         history=parts.reading.of(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from botkit.model.jobs import FireState
 from botkit.model.measures import Measure, MeasureKind, Sample
@@ -36,6 +38,19 @@ class _Book:
             Measure(name=f"botkit_{name}", kind=kind, help=told, labels=("account", *labels), samples=found)
         )
 
+    def of_rooms(
+        self,
+        name: str,
+        told: str,
+        labels: tuple[str, ...],
+        rooms: Sequence[RoomStatus],
+        read: Callable[[RoomStatus], Iterable[tuple[tuple[str, ...], float | None]]],
+    ) -> None:
+        """A gauge of each room; ``read`` gives values of ``labels``, and the figure (None: there is none now)."""
+        samples = _OfRooms(self.account, rooms, read)
+        named = ("account", "room", *labels)
+        self.measures.append(Measure(name=f"botkit_{name}", kind=_GAUGE, help=told, labels=named, samples=samples))
+
     def one(self, kind: MeasureKind, name: str, told: str, value: float) -> None:
         """A family of one sample."""
         self.add(kind, name, told, (), [((), value)])
@@ -43,7 +58,7 @@ class _Book:
 
 def account_measures(parts: Parts) -> tuple[Measure, ...]:
     """The account's figures, as they are now."""
-    status = account_status(parts)
+    status = account_status(parts, figures=True)
     book = _Book(str(status.account))
     _connection(book, parts, status)
     _queues(book, status)
@@ -171,19 +186,43 @@ def _rooms(book: _Book, status: AccountStatus) -> None:
     book.add(_GAUGE, "room_histories", "Rooms, by how far their log is.", ("history",), by_history)
 
 
+@dataclass(frozen=True, slots=True)
+class _OfRooms:
+    """Samples of hundreds of rooms, made in the thread that writes them: here they would hold up the event loop."""
+
+    account: str
+    rooms: Sequence[RoomStatus]
+    read: Callable[[RoomStatus], Iterable[tuple[tuple[str, ...], float | None]]]
+
+    def __iter__(self) -> Iterator[Sample]:
+        for room in self.rooms:
+            jid = str(room.room)
+            for labels, value in self.read(room):
+                if value is not None:
+                    yield Sample(labels=(self.account, jid, *labels), value=float(value))
+
+
 def _each_room(book: _Book, rooms: Sequence[RoomStatus]) -> None:
-    states = [((str(room.room), state.value), float(room.state is state)) for room in rooms for state in RoomState]
-    book.add(_GAUGE, "room_state", "1 for the state that a room is in.", ("room", "state"), states)
+    book.of_rooms("room_state", "1 for the state that a room is in.", ("state",), rooms, _states)
     for name, told, read in _OF_ROOMS:
-        samples = [((str(room.room),), float(value)) for room in rooms if (value := read(room)) is not None]
-        book.add(_GAUGE, name, told, ("room",), samples)
+        book.of_rooms(name, told, (), rooms, partial(_single, read))
+
+
+def _states(room: RoomStatus) -> Iterator[tuple[tuple[str, ...], float]]:
+    return (((state.value,), room.state is state) for state in RoomState)
+
+
+def _single(
+    read: Callable[[RoomStatus], float | None], room: RoomStatus
+) -> tuple[tuple[tuple[str, ...], float | None], ...]:
+    return (((), read(room)),)
 
 
 def _progress(room: RoomStatus) -> float | None:
     return room.history.fraction if room.history.state is HistoryState.CATCHING_UP else None
 
 
-_OF_ROOMS = (
+_OF_ROOMS: tuple[tuple[str, str, Callable[[RoomStatus], float | None]], ...] = (
     ("room_occupants", "Occupants, the bot included.", lambda room: room.occupants),
     ("room_attempts", "Attempts to enter that failed, since it last went well.", lambda room: room.attempts),
     ("room_unanswered_pings", "Self-pings in a row that decided nothing (XEP-0410).", lambda room: room.unanswered),
