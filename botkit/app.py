@@ -302,6 +302,7 @@ class App:
         """Go on with what was prepared, from the next event on; raises nothing."""
         self._loaded = self._parts.loaded = reload.change.after
         self.config = self._loaded.config
+        self._parts.reading.forget(*reload.change.leave)
         handover = self._modules.take(reload, self.scheduler)
         patience = self.config.runtime.shutdown_timeout
         self._spawn(self._modules.finish(reload, handover, patience, started=self._started), "the end of a reload")

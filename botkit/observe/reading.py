@@ -38,10 +38,11 @@ class Reading:
         self.ended[what.status] += 1
         self.read += what.read
 
-    def forget(self, room: Address) -> None:
-        """The bot left it for good."""
+    def forget(self, *rooms: Address) -> None:
+        """The bot left them for good."""
         for kept in (self._progress, self._results, self._gaps):
-            kept.pop(room, None)
+            for room in rooms:
+                kept.pop(room, None)
 
     async def look(self, room: Address) -> None:
         """Ask the log again which gaps it has; what nobody wanted read is none. Raises nothing."""

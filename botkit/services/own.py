@@ -9,11 +9,13 @@ from botkit.ports import View
 from botkit.routing.context import Context
 from botkit.routing.router import Router
 from botkit.routing.specs import Need
+from botkit.services.own_status import serve_status
 
 
 def own_commands(view: View) -> Router:
-    """A router with ``reload``."""
+    """A router with ``reload``, and what ``own_status`` adds."""
     router = Router("botkit")
+    serve_status(router, view)
 
     @router.command("reload", needs=Need.BOT_ADMIN)
     async def reload(ctx: Context[Any]) -> str:

@@ -9,13 +9,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.server.bots import BotProcess
 from tests.server.cutter import Cutter
 from tests.server.running import NICK, bot_in, botkit, running_bot, write_config
-from tests.server.wire import is_message
+from tests.server.wire import FORMS, StanzaFailed, is_message
 
+NODES = "http://jabber.org/protocol/commands"
 HTTP = '[http]\nlisten = "127.0.0.1:0"\n'
 STUCK = """
 import asyncio
@@ -239,3 +241,53 @@ async def test_a_second_bot_with_the_same_database_is_refused(server, people, ac
     async with running_bot(config) as again:
         await again.wait_room(fresh_room)
         assert (await told(config, "status"))[0] == 0
+
+
+async def test_who_runs_the_bot_and_nobody_else_sees_its_status_and_has_rooms_tried_again(
+    server, people, account, fresh_room, tmp_path
+):
+    admin, member = await people("admin", "member")
+    name = await account("bot")
+    await admin.create_room(fresh_room, "admin")
+    away = f"away-{fresh_room}"
+    more = f'[access]\nadmins = ["{admin.bare}"]\n[modules.keeper]\nuse = "bots.keeper"\n'
+    config = write_config(tmp_path, server, name, [fresh_room, away], more)
+    async with running_bot(config) as bot:
+        await bot.wait_for_log("history caught up")
+        await bot.wait_room(away, "refused")
+        full = (await bot.wait_for_log("connected"))["address"]
+        own = {"botkit:status", "botkit:retry", "reload"}
+        assert own <= {item["node"] for item in await admin.items(full, NODES)}
+        assert own & {item["node"] for item in await member.items(full, NODES)} == set()
+        with pytest.raises(StanzaFailed, match="forbidden"):
+            await member.run_command(full, "botkit:status")
+
+        shown = await admin.run_command(full, "botkit:status")
+        assert (shown.status, shown.form_type) == ("completed", "result")
+        form = shown.element.find(f"{FORMS}x")
+        assert form is not None
+        columns = [field.get("var") for field in form.iterfind(f"{FORMS}reported/{FORMS}field")]
+        rows = [
+            {field.get("var"): field.findtext(f"{FORMS}value") for field in item.iterfind(f"{FORMS}field")}
+            for item in form.iterfind(f"{FORMS}item")
+        ]
+        assert [set(row) for row in rows] == [set(columns)] * 2
+        assert (rows[0]["room"], rows[0]["state"], rows[0]["history"]) == (fresh_room, "joined", "caught up")
+        assert (rows[1]["room"], rows[1]["state"]) == (away, "refused")
+        assert "no such room" in rows[1]["remarks"]
+
+        await admin.create_room(away, "admin")
+        since = len(bot.log)
+        done = await admin.run_command(full, "botkit:retry", {"room": away})
+        assert done.notes == (("info", f"Tried again now: {away}."),)
+        await bot.wait_room(away, since=since)
+
+        config.write_text(config.read_text().replace(f'[[rooms]]\njid = "{away}"\nnick = "{NICK}"\n', ""))
+        code, text = await told(config, "reload")
+        assert (code, f"room {away}: no more" in text) == (0, True), text
+
+        async def one_room_left() -> bool:
+            left = await admin.run_command(full, "botkit:status")
+            return len(left.element.findall(f"{FORMS}x/{FORMS}item")) == 1
+
+        await until(one_room_left)
