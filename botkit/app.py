@@ -162,7 +162,9 @@ class App:
             history=storage.log,
             claims=storage.claims,
             admins=config.access.admins,
-            syntax=CommandSyntax(config.commands.prefix),
+            syntax=CommandSyntax(
+                config.commands.prefix, {room.jid: room.prefix for room in config.rooms if room.prefix is not None}
+            ),
             zones=Zones(config.commands.timezone, self.link.utc_offset, self._clock),
             timeout=config.runtime.handler_timeout.total_seconds(),
             on_pressure=lambda on: self._press("handlers", on),

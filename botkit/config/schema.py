@@ -24,6 +24,14 @@ def _prefixes(value: object) -> tuple[str, ...]:
     return tuple(listed)
 
 
+Prefixes = Annotated[
+    tuple[str, ...],
+    PlainValidator(_prefixes),
+    PlainSerializer(list),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
 class Table(BaseModel):
     """A table of the config: nothing unknown in it, and no change after loading."""
 
@@ -58,6 +66,7 @@ class RoomConfig(Table):
     create: bool = Field(default=False, description="create the room if it does not exist")
     catch_up: bool | None = Field(default=None, description="read what was said while the bot was away")
     follow: bool = Field(default=False, description="if it is destroyed and names another in its place, go there")
+    prefix: Prefixes | None = Field(default=None, description="what a command begins with here, if not as elsewhere")
 
 
 class ModuleConfig(BaseModel):
@@ -95,12 +104,7 @@ class AccessConfig(Table):
 class CommandsConfig(Table):
     """How commands are told from talk."""
 
-    prefix: Annotated[
-        tuple[str, ...],
-        PlainValidator(_prefixes),
-        PlainSerializer(list),
-        WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}),
-    ] = Field(default=("!",), description="what a command begins with in rooms; one or several")
+    prefix: Prefixes = Field(default=("!",), description="what a command begins with in rooms; one or several")
     timezone: Zone = Field(
         default=ZoneInfo("UTC"), description="the clock that times in commands mean, where a client tells no other"
     )

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from botkit.errors import StanzaError, StoreError
+from botkit.model.actions import SendMessage
 from botkit.model.address import Address
 from botkit.model.events import DirectMessage, Event
 from botkit.model.forms import Form
 from botkit.model.rooms import Occupant
+from botkit.ports import Link
 from botkit.routing.answers import act, give
 from botkit.routing.called import CommandCalled
 from botkit.routing.commands import Command
 from botkit.routing.context import Context, Reply
 from botkit.routing.contexts import Contexts
+from botkit.routing.corrections import TOO_LATE, Attempt, Corrections, kept
 from botkit.routing.failures import Failures
 from botkit.routing.filters import Yield
 from botkit.routing.handles import NotDone, RoomHandle
@@ -40,6 +43,7 @@ class Caller:
         self._failures = failures
         self._buckets = Buckets(*rate) if rate is not None else None
         services = contexts.services
+        self._corrections = Corrections(services.clock)
         self.once = Once(services.claims, services.clock, services.log)
         self.plan: Plan
 
@@ -47,11 +51,27 @@ class Caller:
 
     async def answer(self, event: Event, line: CommandLine) -> None:
         """Run the command that a message names, and answer it. Raises nothing but ``CancelledError``."""
-        chosen = self._choose(event, line.name)
-        if chosen is None:
-            await self._hint(event, line)
+        attempt = self._corrections.attempt(event, line, asker(event))
+        if attempt is None:
             return
-        loaded, ctx, yields = chosen
+        chosen = self._choose(event, line.name)
+        with kept(attempt.answers):
+            if chosen is None:
+                await self._hint(event, line, attempt)
+            else:
+                await self._answer(event, line, attempt, *chosen)
+        for left in attempt.answers.end():
+            await self._put_away(left)
+
+    async def _answer(
+        self,
+        event: Event,
+        line: CommandLine,
+        attempt: Attempt,
+        loaded: LoadedCommand,
+        ctx: Context[Any],
+        yields: tuple[object, ...],
+    ) -> None:
         refusal = self._refusal(event)
         if refusal is not None:
             if refusal:
@@ -61,7 +81,10 @@ class Caller:
             # Before any of its effects, the answer to a wrong word included; after the rate, as it waits for the disk.
             if not await self.once.begin(event):
                 return
-            await limited(self._from_text(loaded, ctx, line, yields), loaded.timeout)
+            if attempt.done:
+                raise CommandError(TOO_LATE)
+            attempt.answers.begin()
+            await limited(self._from_text(loaded, ctx, line, attempt, yields), loaded.timeout)
         except UsageError as problem:
             await self._tell(ctx, f"{problem}\nUsage: {line.prefix}{usage(loaded.command, ctx)}")
         except (CommandError, NotDone) as problem:
@@ -74,7 +97,12 @@ class Caller:
             await self._tell(ctx, self._failed(loaded, event, problem))
 
     async def _from_text(
-        self, loaded: LoadedCommand, ctx: Context[Any], line: CommandLine, yields: tuple[object, ...]
+        self,
+        loaded: LoadedCommand,
+        ctx: Context[Any],
+        line: CommandLine,
+        attempt: Attempt,
+        yields: tuple[object, ...],
     ) -> None:
         command, at = loaded.command, line.at
         if command.wants_room and ctx.room is None:
@@ -84,6 +112,7 @@ class Caller:
         _demand(loaded, ctx)
         given = await prepare(command, ctx) if command.prepares else None
         values = command.parse(line.text, ctx, at, given)
+        attempt.done = attempt.done or command.spec.effects
         await give(await self._call(loaded, ctx, yields, values), ctx)
 
     def _choose(self, event: Event, name: str) -> tuple[LoadedCommand, Context[Any], tuple[object, ...]] | None:
@@ -103,7 +132,7 @@ class Caller:
                 return loaded, ctx, yields
         return None
 
-    async def _hint(self, event: Event, line: CommandLine) -> None:
+    async def _hint(self, event: Event, line: CommandLine, attempt: Attempt) -> None:
         """Say "did you mean" to who clearly meant a command. Silence else: talk may begin with any sign, and
         two bots that tell each other of unknown commands would not end."""
         # The bucket goes first: comparing with every name takes a while, and anybody can ask for it.
@@ -120,6 +149,7 @@ class Caller:
             ctx = self._seen(close, event) if close else None
             text = f"I know no {line.name[:40]}{meant}"
         if ctx is not None and await self._first(event):
+            attempt.answers.begin()
             await self._tell(ctx, text)
 
     def _seen(self, name: str, event: Event) -> Context[Any] | None:
@@ -310,11 +340,22 @@ class Caller:
             return f"That was refused: {problem.condition} (reference {reference})."
         return _sorry(reference)
 
+    async def _put_away(self, left: SendMessage) -> None:
+        services = self._contexts.services
+        try:
+            await limited(_performed(services.link, left), 60.0)
+        except Exception as problem:  # a boundary, as below
+            services.log.warning("an old answer was not put away", reason=f"{type(problem).__name__}: {problem}")
+
     async def _tell(self, ctx: Context[Any], text: str) -> None:
         try:
             await limited(ctx.reply(text), 60.0)
         except Exception as problem:  # a boundary: whoever asked may be gone, or the link down
             ctx.log.warning("an answer was not sent", reason=f"{type(problem).__name__}: {problem}")
+
+
+async def _performed(link: Link, action: SendMessage) -> None:
+    await link.perform(action)
 
 
 async def _stepped(loaded: LoadedAdhoc, event: Event, ctx: Context[Any], form: Form | None) -> object:

@@ -18,6 +18,7 @@ from botkit.model.messages import Reply as ReplyTo
 from botkit.model.rooms import Occupant
 from botkit.ports import Claims, Clock, KeyValues, Link, MessageLog, Spawn
 from botkit.routing.called import CommandCalled
+from botkit.routing.corrections import answering
 from botkit.routing.handles import RoomHandle, check_same_person
 from botkit.routing.texts import sayable
 from botkit.routing.zones import Zones
@@ -226,6 +227,9 @@ class Context(Generic[C]):
 
     async def perform(self, action: Action) -> Sent | None:
         """Do ``action``. Raises what ``Link.perform`` raises."""
+        answers = answering.get()
+        if answers is not None and isinstance(action, SendMessage):  # a command says it, and may be corrected
+            return await answers.perform(action, self.services.link)
         return await self.services.link.perform(action)
 
     async def reply(self, text: str, *, quote: bool = False) -> Sent:

@@ -68,19 +68,20 @@ def help_module(caller: Caller, syntax: CommandSyntax) -> _HelpModule:
         """List what you may do here, or tell more about one command."""
         page = _Page(caller, ctx, _prefix(ctx, syntax))
         if command is not None:
-            return page.about(_name(command, syntax))
+            return page.about(_name(command, syntax.of(ctx.event)))
         return page.names() if isinstance(ctx.event, RoomMessage) else page.all()
 
     return _HelpModule(router)
 
 
 def _prefix(ctx: Context[Any], syntax: CommandSyntax) -> str:
-    return "" if isinstance(ctx.event, DirectMessage) or not syntax.prefixes else syntax.prefixes[0]
+    prefixes = syntax.of(ctx.event)
+    return "" if isinstance(ctx.event, DirectMessage) or not prefixes else prefixes[0]
 
 
-def _name(asked: str, syntax: CommandSyntax) -> str:
+def _name(asked: str, prefixes: tuple[str, ...]) -> str:
     name = " ".join(asked.casefold().split())[:80]
-    for sign in syntax.prefixes:
+    for sign in prefixes:
         name = name.removeprefix(sign)
     return name
 

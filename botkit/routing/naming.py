@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from botkit.routing.router import Router
 from botkit.routing.syntax import CommandLine
@@ -32,7 +33,7 @@ def resolved(line: CommandLine, groups: Collection[str], known: Collection[str])
         name = f"{line.name} {word.casefold()}" if word is not None else ""
         if name not in known and name not in groups:
             return line
-        line = CommandLine(name, line.text, rest.at, line.explicit, line.prefix)
+        line = replace(line, name=name, at=rest.at)
     return line
 
 

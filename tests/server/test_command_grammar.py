@@ -9,6 +9,8 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 
+from botkit.protocol.namespaces import CORRECT
+from botkit.routing.corrections import TOO_LATE
 from botkit.testing.prosody import Prosody
 from tests.server.clients import Client
 from tests.server.running import NICK, Stay, bot_in, running_app, write_config
@@ -33,6 +35,12 @@ async def greet(who: Occupant, *, loud: bool = False, text: str = "hello") -> st
 async def cite(ctx: Context, room: RoomHandle, message: RepliedTo) -> str:
     """Cite a message."""
     return f"{message.author.nick} said: {message.text}"
+
+
+@router.command("sum", effects=False)
+async def add(*numbers: int) -> str:
+    """Add numbers."""
+    return str(sum(numbers))
 
 
 @router.command("at")
@@ -143,3 +151,39 @@ async def test_a_time_is_by_the_asker_s_clock_and_without_one_by_the_config_s(ta
     traveller.offer_time("+08:00")
     result = await traveller.run_command(str(talk.bot.app.link.address), "at", {"when": "tomorrow 9:00"})
     assert [note for note in result.notes if "09:00 +0800" in str(note)]
+
+
+async def test_a_corrected_command_corrects_its_answer(talk: Talk):
+    since = talk.owner.mark()
+    said = await talk.owner.say(talk.room, "!sum 1 2", number="first")
+    answer = await talk.owner.wait_for(lambda s: is_message(s, f"{talk.room}/{NICK}", "3"), since=since)
+    assert said.get("id") == "first"
+    await talk.owner.say(talk.room, "!sum 1 3", f"<replace xmlns='{CORRECT}' id='first'/>")
+    corrected = await talk.owner.wait_for(lambda s: is_message(s, f"{talk.room}/{NICK}", "4"), since=since)
+    replaced = corrected.find(f"{{{CORRECT}}}replace")
+    assert replaced is not None
+    assert replaced.get("id") == answer.get("id")
+
+    # One with effects is told of, and not run again.
+    await talk.owner.say(talk.room, "!greet owner", number="second")
+    await talk.owner.wait_for(lambda s: is_message(s, f"{talk.room}/{NICK}", "hello, owner!"), since=since)
+    told = await talk.asks(talk.owner, "!greet owner hi", f"<replace xmlns='{CORRECT}' id='second'/>")
+    assert told == TOO_LATE
+
+
+async def test_a_room_has_a_prefix_of_its_own(
+    server: Prosody, client_factory, account, fresh_room: str, tmp_path: Path
+):
+    owner, name = await client_factory("owner"), await account("bot")
+    await owner.create_room(fresh_room, "owner", affiliations={f"{name}@{server.domain}": "admin"})
+    (tmp_path / "words.py").write_text(MODULE)
+    path = write_config(tmp_path, server, name, [fresh_room], '[modules.words]\nuse = "./words.py"\n')
+    path.write_text(path.read_text().replace(f'nick = "{NICK}"', f'nick = "{NICK}"\nprefix = [".", "++"]'))
+    async with running_app(path) as bot:
+        await bot_in(owner, fresh_room)
+        talk = Talk(bot, owner, fresh_room)
+        await owner.say(fresh_room, "!sum 1 2")
+        assert await talk.asks(owner, ".sum 1 3") == "4"
+        assert await talk.asks(owner, "++sum 1 4") == "5"
+        assert await talk.asks(owner, f"{NICK}: sum 1 5") == "6"
+        assert "Usage: .sum" in await talk.asks(owner, ".sum x")

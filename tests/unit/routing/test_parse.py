@@ -123,6 +123,28 @@ def test_several_prefixes_are_taken_and_the_first_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
+    ("room", "text", "name"),
+    [
+        ("room", "!do", "do"),
+        ("room", ".do", None),
+        ("den", ".do", "do"),
+        ("den", "??do", "do"),
+        ("den", "!do", None),
+        ("quiet", "!do", None),
+        ("quiet", "bot: do", "do"),
+    ],
+)
+def test_a_room_may_have_prefixes_of_its_own(room: str, text: str, name: str | None) -> None:
+    link, here = FakeLink(), Address.parse(f"{room}@rooms.example.org")
+    link.add_room(make_room(here))
+    own = {Address.parse("den@rooms.example.org"): (".", "??"), Address.parse("quiet@rooms.example.org"): ()}
+    message = RoomMessage(at=NOON, room=here, author=make_occupant(here, "alice"), content=Content(body=text))
+    found = CommandSyntax(("!",), own).find(message, link)
+    assert (found.name if found is not None else None) == name
+    assert found is None or found.prefix == {"room": "!", "den": ".", "quiet": ""}[room]
+
+
+@pytest.mark.parametrize(
     ("value", "constraints", "said"),
     [
         (5, (Range(1, 10),), None),
