@@ -9,9 +9,10 @@ from pathlib import Path as FilePath
 from pydantic import BaseModel
 
 from botkit.config.lines import Path
-from botkit.config.load import load_config
+from botkit.config.load import load_config, read_draft
 from botkit.config.mistakes import Draft
 from botkit.config.schema import Config
+from botkit.config.secrets import SecretSource
 from botkit.config.validate import note_errors, note_secrets, validate
 from botkit.errors import BadAddress, ConfigError
 from botkit.model.address import Address
@@ -55,18 +56,39 @@ def load(path: str | FilePath) -> LoadedConfig:
 
 
 def load_all(paths: Sequence[str | FilePath]) -> tuple[LoadedConfig, ...]:
-    """``load`` for each, to run in one process. Raises ``ConfigError`` with the mistakes of all."""
+    """``load`` for each, to run in one process; secrets must be there, too, as far as no command tells them.
+
+    Raises ``ConfigError`` with the mistakes of all.
+    """
     loaded: list[LoadedConfig] = []
     mistakes: list[str] = []
     for path in paths:
         try:
             loaded.append(load(path))
+            mistakes += _absent_secrets(loaded[-1])
         except ConfigError as problem:
             mistakes += problem.mistakes
     if mistakes:
         raise ConfigError(mistakes)
     check_together(loaded)
     return tuple(loaded)
+
+
+def _absent_secrets(loaded: LoadedConfig) -> list[str]:
+    """Passwords that a login would miss; found now, and not when the bot has connected. Commands are not run."""
+    config = loaded.config
+    named: list[tuple[Path, SecretSource | None]] = [(("account", "password"), config.account.password)]
+    named += [(("rooms", position, "password"), room.password) for position, room in enumerate(config.rooms)]
+    draft: Draft | None = None
+    for key, secret in named:
+        if secret is None or secret.kind not in ("env", "file"):
+            continue
+        try:
+            secret.resolve()
+        except ConfigError as problem:
+            draft = draft or read_draft(loaded.path)
+            draft.add(key, str(problem))
+    return [str(mistake) for mistake in draft.mistakes] if draft is not None else []
 
 
 def check_together(configs: Sequence[LoadedConfig]) -> None:
