@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -79,6 +80,9 @@ class HeraldConfig(BaseModel):
 
 router = Router("herald")
 
+KEPT = timedelta(hours=1)
+"""For how long a notice that is due waits for a room that the bot is not in."""
+
 
 @router.schedules_from
 def jobs(config: HeraldConfig) -> list[ScheduleSpec]:
@@ -89,11 +93,14 @@ def jobs(config: HeraldConfig) -> list[ScheduleSpec]:
     ]
 
 
-async def post(ctx: Context[HeraldConfig], tick: Tick, room: RoomHandle) -> str | None:
-    """Say a notice that is due in one of its rooms."""
+async def post(ctx: Context[HeraldConfig], tick: Tick, room: RoomHandle) -> None:
+    """Say a notice that is due in one of its rooms: exactly once, and while it is still news."""
     notice = ctx.config.find(tick.job)
+    if notice is None:
+        return
+    key = f"{tick.key} {room.address}" if tick.key is not None else None
+    await ctx.notify(notice.text, to=room.address, key=key, expires=tick.at + KEPT)
     ctx.log.info("notice posted", notice=tick.job, due=tick.at.isoformat())
-    return notice.text if notice is not None else None
 
 
 @router.command("notices", needs=Need.BOT_ADMIN)

@@ -180,7 +180,8 @@ class _Followed:
 class FakeLink:
     """A ``ports.Link`` to rooms in memory.
 
-    ``done`` has every action in order. Kicks, bans and changes of role and affiliation change who is
+    ``done`` has every action in order, notices as the messages that they become; ``notices`` has them
+    as they were. Kicks, bans and changes of role and affiliation change who is
     there; ``on_change(before, after)`` hears of it (``after`` None: they are out). ``refusing`` maps a
     type of action to the error that it raises. Where ``archives`` has the room, only what is in there can be moderated.
     """
@@ -192,6 +193,7 @@ class FakeLink:
         self.affiliations: dict[Address, dict[Address, Affiliation]] = {}
         self.archives: dict[Address | None, list[ArchivedEvent]] = {}
         self.done: list[Action] = []
+        self.notices: list[Notice] = []
         self.refusing: dict[type[Any], Exception] = {}
         self.connected = True
         self.on_change: Callable[[Occupant, Occupant | None], None] | None = None
@@ -314,6 +316,7 @@ class FakeLink:
             if info is None or info.me is None:
                 raise LinkClosed(f"we are not in {to} now")
         if isinstance(action, Notice):  # said at once, and once: an outbox keeps it while it cannot be said
+            self.notices.append(action)
             if action.key is not None and action.key in self._noticed:
                 return Sent(self._noticed[action.key])
             if action.key is not None:

@@ -85,3 +85,16 @@ async def test_nobody_else_posts_notices() -> None:
 def test_a_bad_expression_names_itself() -> None:
     with pytest.raises(ConfigError, match="every day"):
         herald.Cron.parse("every day")
+
+
+async def test_a_notice_is_written_down_under_its_time_and_kept_for_an_hour() -> None:
+    async with RoomTester(herald.module, config=config()) as room:
+        running = asyncio.create_task(scheduler_of(room.dispatcher, MemoryJobs()).run())
+        await room.settle()
+        await room.passes(20 * 3600)
+        [notice] = room.link.notices
+        assert notice.key is not None
+        assert notice.key.endswith("2026-01-06T08:00:00+00:00 room@rooms.example.org")
+        assert notice.expires is not None
+        assert notice.expires.isoformat() == "2026-01-06T09:00:00+00:00"
+        running.cancel()

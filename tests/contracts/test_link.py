@@ -17,7 +17,9 @@ from botkit.model.archive import ArchivedEvent, ArchiveQuery
 from botkit.model.messages import ArchiveId
 from botkit.model.rooms import Affiliation, Role, RoomSettings, RoomState
 from botkit.ports import Link
-from botkit.testing.fakes import FakeLink, make_occupant, make_room
+from botkit.services.outbox.outbox import Outbox
+from botkit.storage.memory import MemoryStorage
+from botkit.testing.fakes import FakeClock, FakeLink, make_occupant, make_room
 from botkit.testing.prosody import Generation, Prosody, find_or_fetch
 from tests.server.bots import RunningLink, link_settings
 from tests.server.clients import Client
@@ -36,24 +38,33 @@ class World(Protocol):
 
 class InMemory:
     def __init__(self) -> None:
-        self.link = FakeLink("bot@example.org/r")
+        self.fake = FakeLink("bot@example.org/r")
+        self.link: Link = self.fake
         self.room = Address.parse("lobby@rooms.example.org")
-        self.link.add_room(make_room(self.room))
-        self.link.archives[self.room] = []
+        self.fake.add_room(make_room(self.room))
+        self.fake.archives[self.room] = []
         owner = make_occupant(self.room, "alice", affiliation=Affiliation.OWNER, real=self.real("alice"))
-        self.link.set_occupant(owner)
-        self.link.set_occupant(make_occupant(self.room, "carol", real=self.real("carol")))
+        self.fake.set_occupant(owner)
+        self.fake.set_occupant(make_occupant(self.room, "carol", real=self.real("carol")))
 
     def real(self, nick: str) -> Address:
         return Address.parse(f"{nick}@example.org/r")
 
     async def say(self, count: int) -> None:
         now = datetime.now(UTC)
-        rows = self.link.archives[self.room]
+        rows = self.fake.archives[self.room]
         rows += [ArchivedEvent(archive_id=ArchiveId(uuid.uuid4().hex), at=now, event=None) for _ in range(count)]
 
     async def other_room(self) -> Address:
         return Address.parse("other@rooms.example.org")
+
+
+class ThroughOutbox(InMemory):
+    """The first with an outbox before it, as bots have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.link = Outbox(self.fake, MemoryStorage().notices, FakeClock())
 
 
 class OnServer:
@@ -117,6 +128,7 @@ def servers() -> Iterator[Callable[[str], Prosody]]:
 @pytest.fixture(
     params=[
         "memory",
+        "outbox",
         pytest.param("0.12", id="prosody-0.12", marks=pytest.mark.server),
         pytest.param("13", id="prosody-13", marks=pytest.mark.server),
     ]
@@ -124,6 +136,9 @@ def servers() -> Iterator[Callable[[str], Prosody]]:
 async def world(request: pytest.FixtureRequest, servers: Callable[[str], Prosody]) -> AsyncIterator[World]:
     if request.param == "memory":
         yield InMemory()
+        return
+    if request.param == "outbox":
+        yield ThroughOutbox()
         return
     ends: list[Callable[[], Awaitable[None]]] = []
     try:

@@ -22,7 +22,7 @@ class Bucket:
         self.per_second = rate.per_second
         self._tokens = float(rate.burst)
         self._at = now
-        self._stopped_until = 0.0
+        self._stopped_until = now
         self._refusals = 0
 
     @property

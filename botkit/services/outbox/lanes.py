@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -23,7 +24,7 @@ class Lane:
         self.to = to
         self.bucket = bucket
         self.queues: dict[Priority, deque[Entry]] = {}
-        self.silent_until = 0.0  # slow mode
+        self.silent_until = -math.inf  # slow mode
         self.waiting = 0
 
     def put(self, entry: Entry) -> None:

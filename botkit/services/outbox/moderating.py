@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 from botkit.errors import ItemNotFound, OutboxFull, StanzaError
 from botkit.model.actions import Moderate, SetAffiliation, SetRole
@@ -65,7 +66,7 @@ class Moderating:
 
     async def _wait(self, measure: Measure, meant: Occupant | None) -> None:
         waited = False
-        while (left := self._not_before.get(measure.room, 0.0) - self._clock.monotonic()) > 0:
+        while (left := self._not_before.get(measure.room, -math.inf) - self._clock.monotonic()) > 0:
             await self._clock.sleep(left)
             waited = True
         if not waited:

@@ -12,7 +12,7 @@ from botkit.model.events import StreamEstablished
 from botkit.model.messages import ArchiveId, MessageId, Reply
 from botkit.model.rooms import Affiliation, Role
 from botkit.services.outbox.settings import LoopSettings, Rate
-from botkit.testing.fakes import FakeLink, make_occupant, make_room
+from botkit.testing.fakes import FakeClock, FakeLink, make_occupant, make_room
 from tests.unit.services.outbox.rig import BOT, OTHER, ROOM, Rig, kinds, rig, say
 
 # --- pace -----------------------------------------------------------------------------------------------------
@@ -542,3 +542,12 @@ async def test_flush_gives_up_in_time_and_tells_who_waits() -> None:
         assert await r.outbox.flush(0.01) == 2
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [isinstance(result, LinkClosed) for result in results] == [False, False, True, True]
+
+
+async def test_a_monotonic_clock_may_stand_below_zero() -> None:
+    clock = FakeClock()
+    clock._passed = -1e7
+    async with rig(clock=clock) as r:
+        await r.outbox.perform(say("hello"))
+        await r.outbox.perform(Moderate(room=ROOM, archive_id=ArchiveId("1")))
+        assert kinds(r.link.done) == ["SendMessage", "Moderate"]
