@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from botkit.model.actions import SendMessage
 from botkit.model.address import Address
+from botkit.model.capabilities import Capability
 from botkit.model.events import (
     NickChanged,
     OccupantEvent,
@@ -18,6 +19,7 @@ from botkit.model.events import (
     StatusChanged,
     SubjectChanged,
 )
+from botkit.model.room_events import CapabilitiesChanged
 from botkit.model.rooms import RoomState
 from botkit.modules import Module
 from botkit.routing.context import Context
@@ -25,6 +27,8 @@ from botkit.routing.router import Router
 from botkit.services.moderation.regulars import learn, recall
 from bots.keeper_commands import commands
 from bots.keeper_settings import KeeperConfig
+
+_NEEDED = frozenset({Capability.RETRACT, Capability.DEVOICE, Capability.KICK, Capability.BAN})
 
 router = Router("keeper", urgent=True)
 router.include(commands)
@@ -68,6 +72,18 @@ async def rights(ctx: Context[KeeperConfig], event: RightsChanged) -> None:
         ctx.config.warden.rights_changed(event.room)
     ctx.config.warden.memory.introduce(event.room, event.author)
     await learn(ctx.storage, event.room, [event.author])
+
+
+@router.capabilities
+async def abilities(ctx: Context[KeeperConfig], event: CapabilitiesChanged) -> SendMessage | None:
+    """What the bot can do in a room is tried anew; what it has lost is told where people look."""
+    ctx.config.warden.rights_changed(event.room)
+    lost = sorted(_NEEDED & event.lost, key=lambda one: one.value)
+    if not lost or ctx.config.log_room is None:
+        return None
+    reasons = "; ".join(dict.fromkeys(event.now.why_not(one) or one.value for one in lost))
+    line = f"{event.room}: I cannot {', '.join(one.value for one in lost)} there any more ({reasons})"
+    return SendMessage(to=Address.parse(ctx.config.log_room), body=line, groupchat=True, unstyled=True)
 
 
 @router.join

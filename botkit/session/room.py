@@ -73,8 +73,9 @@ class Room:
 
     @property
     def mine(self) -> Address:
-        """The occupant JID that we have, or are asking for."""
-        return self.address.with_resource(self.nick)
+        """The occupant JID that we have, as the room has it, or are asking for."""
+        me = self.occupancy.me
+        return me.address if me is not None else Address.received(f"{self.address}/{self.nick}")
 
     def step(self, cause: Cause, now: datetime, reason: str | None = None, next_try: datetime | None = None) -> bool:
         """Go where ``cause`` leads. False: it cannot happen in this state, and nothing was changed."""

@@ -187,7 +187,8 @@ class Supervisor:
         room.answer = asyncio.get_running_loop().create_future()
         self.replaying.add(room.address)
         try:
-            await self.connection.send(muc.join_presence(room.mine, room.settings.password))
+            occupant = room.address.with_resource(room.nick)  # raises for a nick that cannot be
+            await self.connection.send(muc.join_presence(occupant, room.settings.password))
             return await asyncio.wait_for(room.answer, _JOIN_TIMEOUT)
         except TimeoutError:
             reason = f"the room did not answer within {_JOIN_TIMEOUT:.0f} s"

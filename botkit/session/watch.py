@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import defaultdict
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -20,7 +21,7 @@ _log = logging.getLogger(__name__)
 _PING: Final = "{urn:xmpp:ping}ping"
 _TICK: Final = 5.0
 _AT_ONCE: Final = 16
-"""Rooms that are asked something at the same time: hundreds of silent ones must not weigh on their service."""
+"""Rooms of one service that are asked something at the same time: hundreds of silent ones must not weigh on it."""
 _AGAIN: Final = 60.0  # after a self-ping that decided nothing
 _RENAMED: Final = 5.0  # after one that found nobody under our nick
 _LEAST: Final = 2.0
@@ -34,7 +35,7 @@ class Watch:
         self._supervisor = supervisor
         self._keeping = keeping
         self._spawn = spawn
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
         self._running = False
 
     def start(self) -> None:
@@ -95,7 +96,7 @@ class Watch:
 
     async def _ping(self, room: Room) -> None:
         try:
-            async with self._turns:  # no deadline: each request before ours has its own
+            async with self._turns[room.address.domain]:  # no deadline: each request before ours has its own
                 stay, mine = room.lost, room.mine
                 answer = await self._answer(room)
             if answer is None or stay is None or room.lost is not stay or room.mine != mine:
@@ -157,7 +158,7 @@ class Watch:
             room.changed_again = True
             while room.changed_again and room.state is RoomState.JOINED:
                 room.changed_again = False
-                async with self._turns:  # no deadline: each request before ours has its own
+                async with self._turns[room.address.domain]:  # no deadline: each request before ours has its own
                     verdict = await self._supervisor.ask(room)
                 if verdict is not None:
                     self.ping(room)  # destroyed, perhaps: are we still in?

@@ -145,6 +145,22 @@ async def test_nick_that_the_service_changes_is_ours_from_then_on(stage):
     assert stage.rooms.info(ROOM).state is RoomState.JOINED
 
 
+async def test_nick_that_only_we_refuse_is_ours_all_the_same(stage):
+    await stage.enter()
+    nick = "\u0627a\u200e"  # stringprep forbids mixed directions, servers that follow RFC 7622 may not
+    odd = Address.received(f"{ROOM}/{nick}")
+    stage.rooms.on_presence(gone("bot", 110, 303, nick=nick))
+    stage.rooms.on_presence(replace(presence("x", 110), sender=odd))
+    stage.rooms.on_presence(presence("alice"))
+    assert stage.rooms.info(ROOM).me.address == odd
+    await stage.after(1000)
+    assert stage.wire.pinged == [odd]
+    stage.rooms.on_presence(replace(gone("x", 110, 307), sender=odd))
+    await stage.until_state(WAITING)
+    await stage.after(5)
+    assert kinds(stage.wire)[-1] == (f"{ROOM}/bot", "")
+
+
 # --- moved ----------------------------------------------------------------------------------------------------
 
 
