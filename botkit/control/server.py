@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 
 from botkit.control.answers import answer
@@ -12,6 +14,7 @@ from botkit.control.place import ControlSocket
 from botkit.ports import View
 
 _log = logging.getLogger(__name__)
+_AGAIN = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,25 +30,42 @@ class ControlLimits:
 
 
 async def serve(place: ControlSocket, view: View, limits: ControlLimits | None = None) -> None:
-    """Answer whoever connects, until cancelled. ``place`` stays the caller's to close."""
-    bounds = limits or ControlLimits()
-    clients: set[asyncio.Task[None]] = set()
-    async with asyncio.TaskGroup() as group:
+    """Answer whoever connects, until cancelled. ``place`` stays the caller's to close.
 
-        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    asyncio's own servers remove a socket's file when they end, from Python 3.13 on; this one is not theirs.
+    """
+    bounds = limits or ControlLimits()
+    loop = asyncio.get_running_loop()
+    clients: set[asyncio.Task[None]] = set()
+    place.bound.listen(bounds.clients)
+    async with asyncio.TaskGroup() as group:
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(place.bound)  # no deadline: for as long as the bot runs
+            except OSError as problem:  # too many open files, say
+                _log.error("nobody can ask at the control socket now: %s", problem.strerror or problem)
+                await asyncio.sleep(_AGAIN)
+                continue
             if len(clients) >= bounds.clients:
-                writer.write(_line({"ok": False, "error": "too many ask at once; try again"}))
-                writer.close()
-                return
-            task = group.create_task(_talk(reader, writer, view, bounds), name="control client")
+                _refuse(connection)
+                continue
+            task = group.create_task(_serve_one(connection, view, bounds), name="control client")
             clients.add(task)
             task.add_done_callback(clients.discard)
 
-        server = await asyncio.start_unix_server(connected, sock=place.bound, limit=bounds.line)
-        try:
-            await asyncio.get_running_loop().create_future()  # no deadline: for as long as the bot runs
-        finally:
-            server.close()
+
+def _refuse(connection: socket.socket) -> None:
+    with connection, suppress(OSError):
+        connection.send(_line({"ok": False, "error": "too many ask at once; try again"}))
+
+
+async def _serve_one(connection: socket.socket, view: View, limits: ControlLimits) -> None:
+    try:
+        reader, writer = await asyncio.open_unix_connection(sock=connection, limit=limits.line)
+    except OSError:  # gone already
+        connection.close()
+        return
+    await _talk(reader, writer, view, limits)
 
 
 async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, view: View, limits: ControlLimits) -> None:
