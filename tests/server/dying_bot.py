@@ -69,6 +69,14 @@ async def mark(ctx: Context[Settings], word: str) -> None:
     step(ctx, "command answered")
 
 
+@router.command("press")
+async def press(ctx: Context[Settings]) -> str:
+    """Without parameters: as an ad-hoc command it runs with the first request."""
+    enter(ctx, "command", "pressed")
+    step(ctx, "command done")
+    return "pressed"
+
+
 @router.message(catch_up=True)
 async def message(ctx: Context[Settings], message: RoomMessage) -> None:
     """Write every message down."""

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from botkit.loading import load
+from botkit.testing.prosody import Prosody
 from tests.server.bots import BotProcess, Waiter
 from tests.server.clients import Client
 from tests.server.running import NICK, bot_in, running_bot, write_config
 from tests.server.test_history import archive_of
-from tests.server.wire import body, is_message
+from tests.server.wire import CLIENT, body, is_message
 
 STEPS = {"chosen": 1, "claimed": 0, "begun": 0, "done": 1, "answered": 1}
 
@@ -53,7 +55,9 @@ async def stage(server, client_factory, account, fresh_room: str, tmp_path: Path
     owner, name = await client_factory("owner"), await account("bot")
     await owner.create_room(fresh_room, "owner", config={"persistentroom": True})
     toml = f'[modules.dying]\nuse = "tests.server.dying_bot"\nledger = "{tmp_path / "ledger"}"\n'
-    return Stage(owner, fresh_room, write_config(tmp_path, server, name, [fresh_room], toml))
+    config = write_config(tmp_path, server, name, [fresh_room], toml)
+    config.write_text(config.read_text().replace("[account]\n", '[account]\nresource = "fixed"\n', 1))
+    return Stage(owner, fresh_room, config)
 
 
 @pytest.mark.parametrize(("step", "runs"), STEPS.items())
@@ -75,6 +79,37 @@ async def test_command_that_is_sent_again_and_again_runs_at_most_once_wherever_t
         await stage.ask("two", "m-2")
         await stage.answered("two", since)
     assert stage.done("command") == [["one"]] * runs + [["two"]]
+
+
+async def test_form_that_is_sent_again_is_carried_out_once_also_by_the_bot_after_it(stage: Stage, server: Prosody):
+    account = load(stage.config).config.account.jid
+
+    async def press(count: int) -> list[str | None]:
+        """The kinds of the answers to one request that is sent ``count`` times with one id."""
+        since = stage.owner.mark()
+        iq = (
+            f"<iq type='set' id='q-1' to='{account}/fixed'>"
+            "<command xmlns='http://jabber.org/protocol/commands' node='press'/></iq>"
+        )
+        stage.owner.send_xml(iq * count)
+        answers: list[str | None] = []
+        for _ in range(count):
+            answer = await stage.owner.wait_for(
+                lambda s: s.tag == f"{CLIENT}iq" and s.get("id") == "q-1" and s.get("type") in ("result", "error"),
+                since=since,
+            )
+            since = stage.owner.received.index(answer, since) + 1
+            answers.append(answer.get("type"))
+        return answers
+
+    for kind in ("result", "error"):
+        since = stage.owner.mark()
+        async with running_bot(stage.config) as bot:
+            await stage.begin(bot, since)
+            assert await press(2) == [kind] * 2
+            bot.kill()
+            assert await bot.wait() == -9
+    assert stage.done("command") == [["pressed"]]
 
 
 @pytest.mark.parametrize(("step", "first"), [("begun", []), ("done", ["live"])])
