@@ -361,6 +361,7 @@ class CatchUp:
         except LinkClosed:
             for archive_id in new:  # not all handled: the page is read again, by the next try or the next run
                 self._state.skipped[archive_id] = True
+            self._history.partly_handled = True
             raise
         except Exception:  # a handler's mistake must not keep the rest of history from the others
             _log.exception("messages from the archive of %s were not handled", self._room)

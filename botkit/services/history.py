@@ -37,7 +37,7 @@ from botkit.model.rooms import RoomState
 from botkit.ports import Clock, Life, Link, MessageLog
 from botkit.services.catch_up import CatchUp, CatchUpProgress, CatchUpResult
 from botkit.services.history_buffer import Buffer, Counters, Place, WhenHandled
-from botkit.services.history_changes import as_repeated, changes_of, said_of
+from botkit.services.history_changes import as_repeated, changes_of, row_key, said_of, sender_key
 
 _log = logging.getLogger(__name__)
 
@@ -123,6 +123,8 @@ class History:
         self._when_handled = when_handled
         self._on_skipped = on_skipped
         self._reading = 0
+        self.partly_handled = False
+        """Some page was refused, of which some handlers may have had a part."""
         self._unrecorded: set[tuple[Address, str]] = set()
         self.lived_until: datetime | None = None
         """Until when an earlier run that was killed may have handled events; None: it ended in order."""
@@ -136,7 +138,7 @@ class History:
         for room in await self.log.rooms():
             # What has no archive id can only be known again by its words, should the room replay it.
             rows = await self.log.find(LogQuery(room=room, limit=_REPLAYED))
-            self._unrecorded.update((room, _row_key(row)) for row in rows if row.archive_id is None)
+            self._unrecorded.update((room, row_key(row)) for row in rows if row.archive_id is None)
         if self._life is not None:
             last = await self._life.last()
             now = self.clock.now()
@@ -145,7 +147,7 @@ class History:
 
     async def end(self) -> None:
         """All that was handed on is handled, and written: a new run repeats nothing. Raises ``StoreError``."""
-        if self._life is not None and not self._reading:
+        if self._life is not None and not self._reading and not self.partly_handled:
             await self._life.end()
 
     def stop_moving(self) -> None:
@@ -203,7 +205,7 @@ class History:
         archive_id: ArchiveId | None = getattr(event, "archive_id", None)
         if archive_id is None:
             if isinstance(event, RoomMessage):
-                self.mark(state, _sender_key(event))
+                self.mark(state, sender_key(event))
             self._add(event, room, None)
             return True
         if archive_id in state.recent:
@@ -217,7 +219,7 @@ class History:
         if not isinstance(event, RoomMessage) or event.archive_id is not None:
             return None
         # A room without an archive: its last messages are all that can be had, and each join repeats them.
-        state, key = self.state(event.room), _sender_key(event)
+        state, key = self.state(event.room), sender_key(event)
         if key in state.recent:
             self.counters.repeated += 1
             state.overlap = True
@@ -387,12 +389,3 @@ class History:
         """One message, or None. Raises ``StoreError``."""
         await self.buffer.flush()
         return await self.log.get(room, archive_id)
-
-
-def _sender_key(event: RoomMessage) -> str:
-    """Stands in for the archive id where there is none. A line feed is in no archive id, as it is an attribute."""
-    return f"\n{event.message_id}\n{event.author.nick}\n{event.content.body}"
-
-
-def _row_key(row: LogRow) -> str:
-    return f"\n{row.message_id}\n{row.nick}\n{row.body if row.original is None else row.original}"

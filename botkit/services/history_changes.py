@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from botkit.model.archive import LogChange, Retracted, Said
+from botkit.model.archive import LogChange, LogRow, Retracted, Said
 from botkit.model.events import Event, MessageModerated, MessageRetracted, RoomMessage, TombstoneSeen
 from botkit.model.messages import ArchiveId, Moderation, Source
 from botkit.model.quick import maker
@@ -84,3 +84,13 @@ def as_repeated(event: Event) -> Event:
     if also := getattr(event, "also", ()):
         changes["also"] = tuple(map(as_repeated, also))
     return replace(event, **changes) if changes else event
+
+
+def sender_key(event: RoomMessage) -> str:
+    """Stands in for the archive id where there is none. A line feed is in no archive id, as it is an attribute."""
+    return f"\n{event.message_id}\n{event.author.nick}\n{event.content.body}"
+
+
+def row_key(row: LogRow) -> str:
+    """The same key, from what the log has of it."""
+    return f"\n{row.message_id}\n{row.nick}\n{row.body if row.original is None else row.original}"

@@ -12,13 +12,16 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.standin import DOMAIN, HOST, MUC, StandIn
+from botkit.model.messages import Delivery
 from tests.server.bots import PASSWORD, config_text
 from tests.server.lagging_bot import GATE
+from tests.server.patient_bot import HANDLED
 from tests.server.running import NICK, Stay, running_app, write_config
 from tests.server.test_keeper import gone
 from tests.server.wire import is_presence, status_codes
 
 LAGGING = '[modules.lagging]\nuse = "tests.server.lagging_bot"\n[log]\nlevel = "info"\n'
+PATIENT = LAGGING.replace("lagging", "patient")
 KEEPER = '[modules.keeper]\nuse = "bots.keeper"\nwords = ["casino*"]\nflood_messages = 60\nflood_seconds = 0.001\n'
 LIMIT = 1000  # events that wait for a room before reading is paused
 READ_AT_ONCE = 1000  # more than what one read from the socket may still bring then
@@ -82,6 +85,31 @@ async def test_the_server_keeps_what_a_lagging_bot_does_not_read_and_nothing_is_
         assert not bot.told("not connected")
         assert len(bot.told("connected")) == 1
     assert kept(tmp_path) == 4000
+
+
+async def test_what_a_full_queue_cannot_take_comes_from_the_archive_once_there_is_room(
+    server, people, account, fresh_room, tmp_path
+):
+    (talker,) = await people("talker")
+    await talker.create_room(fresh_room, "talker")
+    config = write_config(tmp_path, server, await account("bot"), [fresh_room], PATIENT)
+    HANDLED.clear()
+    async with running_app(config) as bot:
+        bot.app.dispatcher._lanes._limit = 5
+        bot.app.link.connection._asking += 1  # as while a handler waits for an answer: it is read on
+        talker.send_xml(flood(fresh_room, 300))
+        await bot.until(lambda: bot.app.history.counters.remembered >= 300, 30)
+        assert bot.app.dispatcher.dropped == 300 - 41
+        GATE.opened.set()
+        await bot.until(lambda: len(HANDLED) >= 300, 30)
+        await talker.say(fresh_room, "and on")
+        await bot.until(lambda: len(HANDLED) > 300)
+    assert [
+        *((text, Delivery.LIVE) for text in bodies(300)[:41]),
+        *((text, Delivery.CAUGHT_UP) for text in bodies(300)[41:]),
+        ("and on", Delivery.LIVE),
+    ] == HANDLED
+    assert kept(tmp_path) == 300
 
 
 async def test_moderation_does_not_wait_for_chatter(server, people, account, fresh_room, tmp_path):
