@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from benchmarks.receive import Figures
 from botkit.clock import SystemClock
 from botkit.model.address import Address
 from botkit.model.events import RoomMessage
 from botkit.model.messages import ArchiveId, Content, Text
+from botkit.model.rooms import Affiliation, Occupant
 from botkit.routing.context import Context, ModuleStorage
 from botkit.routing.dispatch import Dispatcher
 from botkit.routing.filters import contains, predicate
@@ -69,6 +71,18 @@ def commands() -> Router:
     return router
 
 
+def rich_commands() -> Router:
+    router = Router("bench")
+    for number in range(200):
+
+        @router.command(f"command{number}")
+        async def run(
+            ctx: Context, who: Occupant, span: timedelta, *, silent: bool = False, to: Affiliation, text: str = ""
+        ) -> None: ...
+
+    return router
+
+
 async def measure(router: Router, text: str) -> tuple[float, float]:
     """Microseconds of CPU and of time for each event."""
     link = FakeLink()
@@ -111,6 +125,11 @@ async def run(rounds: int, progress: Callable[[str], None]) -> dict[str, Figures
         ("one handler, its filter refuses", none_match(), "hello everybody"),
         ("talk, 200 commands loaded", commands(), "hello everybody"),
         ("one of 200 commands, two arguments", commands(), "!command150 7 all of this"),
+        (
+            "one of 200 commands, five of all kinds",
+            rich_commands(),
+            "!command150 alice 1h30m -s --to=member all of this",
+        ),
     ]
     found = {name: Figures() for name, _, _ in cases}
     for name, router, text in cases:

@@ -30,6 +30,7 @@ class Command:
     """A loaded command. ``wants_room``: it is about one room, so that in 1:1 its first word is that room's JID.
 
     ``events`` are the events that it can be called by; ``converters`` run with ``parameters``, one each.
+    ``prepares``: something must be waited for before a line can be read (``replied.prepare``).
     ``placed`` are the parameters that are known by their place in the line, ``options`` those that have names.
     """
 
@@ -42,11 +43,7 @@ class Command:
     events: tuple[type[Event], ...]
     wants_room: bool
     call: Invoke
-
-    @property
-    def prepares(self) -> bool:
-        """True if something must be waited for before a line can be read: see ``replied.prepare``."""
-        return self.timed or any(p.kind is ParameterKind.REPLY for p in self.parameters)
+    prepares: bool
 
     @property
     def timed(self) -> bool:
@@ -172,6 +169,7 @@ def load_command(spec: CommandSpec, module: str, own: Mapping[Any, Converter]) -
         events=events,
         wants_room=wants_room,
         call=_caller(spec.handler, getters),
+        prepares=any(c.timed or p.kind is ParameterKind.REPLY for p, c in pairs),
     )
     return command, []
 

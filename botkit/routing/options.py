@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,10 @@ from botkit.routing.reading import next_value
 from botkit.routing.specs import Parameter, ParameterKind
 from botkit.routing.words import Line, UsageError
 
-_DASHES = ("--", "—", "–")
-"""How an option begins. Phones make one long dash of two hyphens."""
+_DASHES = "-—–"
+"""What an option may begin with: ``--``, ``-``, or the one long dash that phones make of two hyphens."""
+
+_NAME = re.compile(r"[^\s=]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +50,16 @@ class Options:
         ``--`` ends them for the whole line. What only looks like one is left: a number, a nick that begins with a
         hyphen, and everything where a command has no options.
         """
-        while self._long and not line.plain and line.text[line.at : line.at + 1] in ("-", "—", "–"):
-            dash = next((one for one in _DASHES if line.text.startswith(one, line.at)), None)
-            if not (self._short_ones(line, values, ctx) if dash is None else self._long_one(line, dash, values, ctx)):
+        while self._long and not line.plain and line.at < len(line.text) and line.text[line.at] in _DASHES:
+            dash = "--" if line.text.startswith("--", line.at) else line.text[line.at]
+            if not (self._short_ones(line, values, ctx) if dash == "-" else self._long_one(line, dash, values, ctx)):
                 return
 
     def _long_one(self, line: Line, dash: str, values: dict[str, Any], ctx: Context[Any]) -> bool:
-        start, end = line.at, line.at + len(dash)
-        while end < len(line.text) and line.text[end] != "=" and not line.text[end].isspace():
-            end += 1
-        name = line.text[start + len(dash) : end]
+        start = line.at
+        found = _NAME.match(line.text, start + len(dash))
+        name = found[0] if found is not None else ""
+        end = start + len(dash) + len(name)
         if dash == "--" and not name and line.text[end : end + 1] != "=":
             if not self._strict:
                 return False

@@ -15,6 +15,7 @@ from botkit.model.messages import ArchiveId, Content, Source, Text
 from botkit.model.rooms import Occupant
 from botkit.routing.commands import Command
 from botkit.routing.context import Context
+from botkit.routing.middleware import asker
 from botkit.routing.specs import ParameterKind, Replied
 from botkit.routing.words import UsageError
 
@@ -38,7 +39,7 @@ async def prepare(command: Command, ctx: Context[Any], chosen: Mapping[str, str]
     gives. ``chosen``: the archive ids that were chosen in a form. Raises ``UsageError``.
     """
     if command.timed:
-        await ctx.services.zones.learn(ctx.asker)
+        await ctx.services.zones.learn(ctx.asker, asker(ctx.event))
     values: dict[str, Any] = {}
     for parameter in command.parameters:
         if parameter.kind is not ParameterKind.REPLY:

@@ -31,8 +31,10 @@ class NotATime(ValueError):
     """The text is no such time. It goes on after "expected": ``NotATime("a time that is")``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Seen:
+    """A word of a text, and where it ends."""
+
     text: str  # casefolded, without a comma behind it
     raw: str
     end: int
@@ -76,14 +78,18 @@ def take_span(text: str, at: int = 0) -> tuple[timedelta, int]:
 
 
 def span_of(words: Words) -> timedelta:
-    if iso := ISO_SPAN.fullmatch(words.said()):
+    """The length of time that stands next. Raises ``NotATime``."""
+    if words.said()[:1] == "p" and (iso := ISO_SPAN.fullmatch(words.said())):
         words.take()
         amounts = (float((part or "0").replace(",", ".")) for part in iso.groups())
         return _length(sum(n * unit for n, unit in zip(amounts, (604_800, 86_400, 3_600, 60, 1), strict=True)))
     seconds, smallest = 0.0, 10.0**9
     taken = False
     while True:
-        ahead = 1 if taken and words.said() == "and" else 0
+        word = words.said()
+        ahead = 1 if taken and word == "and" else 0
+        if not ahead and not word[:1].isdigit():
+            break
         parts, count = span_parts(words, ahead)
         # "1h 30m" is one length; in "1h 2h" the second hours are something else
         if not parts or max(unit for _, unit in parts) >= smallest:

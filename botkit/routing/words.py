@@ -8,6 +8,8 @@ A backslash is special only inside quotes, and there only before the quote or an
 
 from __future__ import annotations
 
+import re
+
 from botkit.errors import BotkitError
 
 _PARTNERS = {
@@ -18,6 +20,10 @@ _PARTNERS = {
 
 _UNSURE = "'‘”»›‚"
 """Where such a quote is never closed it was none: an apostrophe ('tis no quotation), the end of another, an arrow."""
+
+
+_WORD = re.compile(r"\S+")
+_SPACE = re.compile(r"\s+")
 
 
 class CommandError(BotkitError):
@@ -101,10 +107,9 @@ class Line:
         return left
 
     def _plain(self, start: int) -> Word:
-        end = start
-        while end < len(self.text) and not self.text[end].isspace():
-            end += 1
-        return Word.of(self.text[start:end], start, end, quoted=False)
+        found = _WORD.match(self.text, start)
+        assert found is not None, "asked for only where the line goes on"
+        return Word.of(found[0], start, found.end(), quoted=False)
 
     def _quoted(self, start: int, partners: str) -> Word:
         line, taken, at = self.text, [], start + 1
@@ -133,8 +138,10 @@ class Line:
         return at if at == len(line) or line[at].isspace() else None
 
     def _skip(self) -> None:
-        while self.at < len(self.text) and self.text[self.at].isspace():
-            self.at += 1
+        text, at = self.text, self.at
+        if at < len(text) and text[at].isspace():
+            found = _SPACE.match(text, at)
+            self.at = found.end() if found is not None else at
 
 
 def quote(text: str, *, always: bool = False) -> str:

@@ -83,7 +83,15 @@ async def test_a_client_that_hangs_is_not_waited_for_long(monkeypatch: pytest.Mo
         await asyncio.Event().wait()
         return None
 
+    asked = []
+
+    async def hang_counted(who: Address) -> timedelta | None:
+        asked.append(who)
+        return await hang(who)
+
     monkeypatch.setattr("botkit.routing.zones._PATIENCE", 0.01)
-    zones = Zones(UTC, hang, FakeClock())
-    await asyncio.wait_for(zones.learn(ANN), 5)
+    zones = Zones(UTC, hang_counted, FakeClock())
+    for nick in ("ann", "bea", "cat"):  # one person, who holds up nobody by changing nicks
+        await asyncio.wait_for(zones.learn(ANN.bare.with_resource(nick), "jid:ann@example.org"), 5)
     assert zones.of(ANN) is UTC
+    assert asked == [ANN]
