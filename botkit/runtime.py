@@ -11,11 +11,12 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -36,7 +37,7 @@ from botkit.reloading import Reload
 from botkit.services.catch_ups import Progress
 from botkit.services.own import own_commands
 
-Beside = Callable[[View], Awaitable[None]]
+Beside = Callable[[View], Coroutine[Any, Any, None]]
 """Something that runs beside the accounts until it is cancelled: the control socket, HTTP."""
 
 _AGAIN_FIRST = 5.0
@@ -101,6 +102,7 @@ class Runtime:
         self._started = self._clock.now()
         self._over = asyncio.Event()  # told to stop, or no account runs any more
         self._stopping = False
+        self._ended = False
         self._reloading = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,7 +121,7 @@ class Runtime:
                 self._begin(self._measure_lag(), "measuring the lag")
                 await self._run_accounts()
                 told = self._stopping
-                self._stopping = True  # no reload begins any more
+                self._stopping = self._ended = True
                 for task in tuple(self._tasks):
                     task.cancel()
         problem = next((one.problem for one in self._accounts if one.problem is not None), None)
@@ -193,12 +195,15 @@ class Runtime:
         if all(account.app is None for account in self._accounts):
             self._over.set()
 
-    def _begin(self, work: Awaitable[None], name: str) -> None:
-        """Do ``work`` beside the accounts, until it is done or they have ended."""
-        if self._group is not None:
-            task = self._group.create_task(self._guarded(work, name), name=name)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None] | None:
+        """Do ``work`` beside the accounts, until it is done or they have ended; None: nothing runs now."""
+        if self._group is None or self._ended:
+            work.close()
+            return None
+        task = self._group.create_task(self._guarded(work, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _guarded(self, work: Awaitable[None], name: str) -> None:
         try:
@@ -243,6 +248,11 @@ class Runtime:
 
         An account that has ended is begun again, with what its file says now.
         """
+        task = self._begin(self._reload(), "the reload")
+        if task is not None:
+            await asyncio.shield(task)  # whoever asked may give up: half a reload is none that can be had
+
+    async def _reload(self) -> None:
         async with self._reloading:  # no deadline: the one before us has it
             if self._stopping:
                 return
@@ -309,7 +319,7 @@ class Runtime:
 
     def _hung_up(self) -> None:
         self._log.info("told to reload")
-        self._begin(self.reload(), "the reload")
+        self._begin(self._reload(), "the reload")
 
     async def retry(self, room: Address | None = None) -> Sequence[Address]:
         """Try rooms that are out at once; see ``ports.View.retry``."""

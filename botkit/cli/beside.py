@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -17,7 +18,7 @@ from botkit.loading import LoadedConfig
 from botkit.observe.stall import StallWatch
 from botkit.ports import View
 
-Beside = Callable[[View], Awaitable[None]]
+Beside = Callable[[View], Coroutine[Any, Any, None]]
 
 
 @asynccontextmanager

@@ -108,12 +108,10 @@ class Board:
             entry = self._entries[kind] = Entry(kind, self._plan.of_type(kind))
         return entry
 
-    def _now_in_place_of(self, entry: Entry, kind: type[Event]) -> tuple[Entry, ...]:
-        """The entries that stand for one that was replaced while an event waited with it."""
-        parts = self._entry(kind).parts
-        if not entry.is_urgent and len(entry.parts) == 1:
-            return parts  # nobody was urgent then: all of it waits here
-        return tuple(part for part in parts if part.is_urgent == entry.is_urgent)
+    def _now_in_place_of(self, entry: Entry, event: Event, *, alone: bool) -> tuple[Entry, ...]:
+        """The entries that stand for one that was replaced while ``event`` waited with it; ``alone``: with no other."""
+        parts = self._entry(type(event)).parts
+        return parts if alone else tuple(part for part in parts if part.is_urgent == entry.is_urgent)
 
     def _current(self, schedule: LoadedSchedule) -> LoadedSchedule | None:
         """The schedule that bears the name of this one now."""

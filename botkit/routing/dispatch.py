@@ -163,7 +163,7 @@ class Dispatcher(Board):
             return item.work()
         event, entry, line = item
         if entry.is_replaced:
-            return self._run_renewed(event, self._now_in_place_of(entry, type(event)), line)
+            return self._run_renewed(event, entry, line)
         handled.set(event)
         left = self._call(event, entry, line, 0)
         if left is not None:
@@ -172,8 +172,16 @@ class Dispatcher(Board):
             return None
         return self._caller.answer(event, line)
 
-    async def _run_renewed(self, event: Event, entries: Iterable[Entry], line: CommandLine | None) -> None:
-        for entry in entries:
+    async def _run_renewed(self, event: Event, replaced: Entry, line: CommandLine | None) -> None:
+        # An urgent part waits alone if the other would have had nothing to do; another part, if nobody was urgent.
+        main = replaced.main
+        idle = line is None and not (
+            main.handlers
+            and (main.any_catch_up or main.is_live(event))
+            and (main.any_own or not self._is_own(event, main))
+        )
+        alone = idle if replaced.is_urgent else len(replaced.parts) == 1
+        for entry in self._now_in_place_of(replaced, event, alone=alone):
             rest = self._run((event, entry, line))
             if rest is not None:
                 await rest

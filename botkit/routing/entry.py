@@ -20,6 +20,7 @@ class Entry:
         "is_replaced",
         "is_urgent",
         "key",
+        "main",
         "message",
         "parts",
         "peer",
@@ -30,8 +31,10 @@ class Entry:
         fields = event.__dataclass_fields__
         first = tuple(h for h in handlers if h.urgent) if "room" in fields and not is_urgent else ()
         self.is_urgent = is_urgent
+        self.main: Entry = self  # of an urgent part the other one
         self.is_replaced = False  # other modules were loaded since
         self.parts: tuple[Entry, ...] = (Entry(event, first, is_urgent=True), self) if first else (self,)
+        self.parts[0].main = self
         self.handlers = handlers = tuple(h for h in handlers if h not in first)
         self.authored = issubclass(event, OccupantEvent)
         self.any_own = any(h.own for h in handlers)
