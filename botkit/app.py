@@ -140,6 +140,7 @@ class App:
             ),
         )
         self.outbox = Outbox(self.link, storage.notices, self._clock, settings_of(config.outgoing))
+        self._awaited = self.outbox.awaited
         self.history = History(
             storage.log,
             self.link,
@@ -215,7 +216,7 @@ class App:
 
     def _on_event(self, event: Event) -> None:
         """What the link emits, in order; quick, and never raises."""
-        if self.outbox.awaited and type(event) is RoomMessage:
+        if self._awaited and type(event) is RoomMessage:  # seldom anything, and then only our own
             self.outbox.on_message(event)
         if self._going_down and getattr(event, "archive_id", None) is not None:
             return  # noted here it would be seen before for the next run, and no handler would ever get it
