@@ -71,6 +71,7 @@ class Crowd:
         self.bot_nicks: dict[str, set[str]] = defaultdict(set)
         self.answered: set[str] = set()
         self.silent = False
+        self.notes = True  # whether notices are asked for
         self._rng = rng
         self._numbers = itertools.count(1)
         self._tasks: list[asyncio.Task[None]] = []
@@ -153,7 +154,7 @@ class Crowd:
 
     def _say(self, person: Person, room: str, command: bool) -> None:
         if command:
-            kind = self._rng.choice(("do", "do", "note"))
+            kind = self._rng.choice(("do", "do", "note")) if self.notes else "do"
             token = self.token(kind[0])
             text = f"!{kind} {token}"
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.soak.ground import Truth
-from tests.soak.reader import Row
+from tests.soak.reader import Gap, Row
 
 _SHOWN = 5
 
@@ -29,13 +29,16 @@ class Verdict:
             self.broken.append(f"{name}: {len(listed)} ({shown})")
 
 
-def judge(truth: Truth, rows: list[Row], told: list[dict[str, Any]], bot_nick: str) -> Verdict:
-    """``rows`` is the bot's log, ``told`` its journal; ``bot_nick`` begins the nicks that it may have had."""
+def judge(truth: Truth, rows: list[Row], gaps: list[Gap], told: list[dict[str, Any]], bot_nick: str) -> Verdict:
+    """``rows`` and ``gaps`` are the bot's log, ``told`` its journal; ``bot_nick`` begins the nicks that it may have."""
     verdict = Verdict()
     said = {key: one for key, one in truth.said.items() if one.body}
     verdict.figures["messages in the archives"] = len(said)
     verdict.figures["gone before they could be read"] = len(truth.gone)
     _hold_log(verdict, said, truth.gone, rows)
+    untold = [key for key in truth.gone if not any(gap.covers(key[0], truth.said[key].at) for gap in gaps)]
+    verdict.figures["gaps that the bot tells of"] = len(gaps)
+    verdict.hold("gone, and in no gap that the bot tells of", untold)
     _hold_handlers(verdict, said, truth.gone, told, bot_nick)
     answers = Counter(one.body for one in said.values() if one.nick.startswith(bot_nick))
     _hold_commands(verdict, told, answers)
@@ -65,7 +68,12 @@ def _hold_handlers(
     saw = Counter((line["room"], line["id"]) for line in told if line["what"] == "saw")
     wanted = {key for key, one in said.items() if not one.nick.startswith(bot_nick)} - gone
     verdict.figures["seen by handlers"] = sum(saw.values())
-    verdict.figures["seen by handlers again, after a crash"] = sum(saw.values()) - len(saw)
+    repeated = sum(line["what"] == "saw" and line.get("source") == "repeated" for line in told)
+    verdict.figures["handed to them again, marked as repeated"] = repeated
+    fresh = Counter(
+        (line["room"], line["id"]) for line in told if line["what"] == "saw" and line.get("source") != "repeated"
+    )
+    verdict.hold("seen twice, and not marked as repeated", [key for key, times in fresh.items() if times > 1])
     verdict.hold("never seen by handlers", wanted - saw.keys())
 
 

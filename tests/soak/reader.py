@@ -8,11 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tests.server.clients import Client, Server
-from tests.server.wire import CLIENT, body, text_of
+from tests.server.wire import CLIENT, body
 
 _MAM = "{urn:xmpp:mam:2}"
 _FORWARD = "{urn:xmpp:forward:0}"
@@ -30,7 +31,7 @@ class Said:
     id: str
     nick: str
     body: str
-    at: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _said(room: str, result: Any) -> Said:
         id=message.get("id", ""),
         nick=message.get("from", "").partition("/")[2],
         body=body(message) or "",
-        at="" if delay is None else delay.get("stamp", text_of(delay)),
+        at=0.0 if delay is None else datetime.fromisoformat(delay.get("stamp", "")).timestamp(),
     )
 
 
@@ -100,6 +101,38 @@ def log(database: Path) -> Iterator[Row]:
                 " FROM message JOIN room ON room.id = message.room ORDER BY number"
             )
         )
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What the bot knows to be missing: from when to when (POSIX times; None: since ever, until now)."""
+
+    room: str
+    after: float | None
+    before: float | None
+    reason: str
+
+    def covers(self, room: str, at: float, slack: float = 2.0) -> bool:
+        """Whether what was said then is in it. Prosody 0.12 stamps whole seconds."""
+        return (
+            room == self.room
+            and (self.after is None or self.after - slack <= at)
+            and (self.before is None or at <= self.before + slack)
+        )
+
+
+def gaps(database: Path) -> list[Gap]:
+    """Every gap of the bot's log."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        return [
+            Gap(room, after and after / 1e6, before and before / 1e6, reason)
+            for room, after, before, reason in connection.execute(
+                'SELECT room.address, "after", "before", reason FROM gap JOIN room ON room.id = gap.room'
+            )
+        ]
     finally:
         connection.close()
 

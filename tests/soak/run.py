@@ -155,23 +155,37 @@ async def _finish(ground: Ground, outcome: Outcome, tell: Callable[[str], None])
         for room in ground.rooms:
             await ground.read(room)
         await ground.has_all(_END_SECONDS / 2)
+    await _notices_are_out(ground)
     ground.bot.watch_memory()
     code = await ground.bot.stop()
     for room in ground.rooms:
         await ground.read(room)
+    database = ground.bot.folder / "bot.db"
     verdict = judge(
         ground.truth,
-        list(reader.log(ground.bot.folder / "bot.db")),
+        list(reader.log(database)),
+        reader.gaps(database),
         list(journal.read(ground.bot.folder / "journal")),
         NICK,
     )
     verdict.broken = outcome.verdict.broken + verdict.broken
     if code != 0:
         verdict.broken.append(f"told to stop, it ended with {code}")
-    sound = reader.is_sound(ground.bot.folder / "bot.db")
+    sound = reader.is_sound(database)
     if sound != "ok":
         verdict.broken.append(f"the database is broken: {sound}")
     outcome.verdict = verdict
+
+
+async def _notices_are_out(ground: Ground) -> None:
+    """Until each notice that was taken on stands in its room; the judge says what is missing then."""
+    folder = ground.bot.folder / "journal"
+    wanted = {f"notice {line['token']}" for line in journal.read(folder) if line["what"] == "noted"}
+    latest = time.monotonic() + _END_SECONDS / 2
+    while wanted - {said.body for said in ground.truth.said.values()} and time.monotonic() < latest:
+        await asyncio.sleep(2)
+        for room in ground.rooms:
+            await ground.read(room)
 
 
 async def _watch(ground: Ground) -> None:

@@ -48,7 +48,11 @@ async def wipe(ground: Ground) -> None:
 
 async def wipe_while_away(ground: Ground) -> None:
     """All archives go while the bot is away: what it has not read by then is gone, and must be told as a gap."""
+    # A notice that stands in an archive that is wiped before the bot saw it there can only be posted again.
+    ground.crowd.notes = False
+    await asyncio.sleep(3)
     ground.bot.hold()
+    ground.crowd.notes = True
     await asyncio.sleep(ground.rng.uniform(1, 4))
     async with _silence(ground, ground.rooms):
         missed = {key for key, said in ground.truth.said.items() if said.body} - ground.logged()

@@ -11,14 +11,14 @@ import pytest
 from tests.soak.ground import Truth
 from tests.soak.journal import FULL_AT, Journal, read
 from tests.soak.judge import Verdict, judge
-from tests.soak.reader import Row, Said
+from tests.soak.reader import Gap, Row, Said
 
 ROOM = "lobby@rooms.example.org"
 SAID = [
-    Said(ROOM, "a1", "m1", "alice", "m1 hello", ""),
-    Said(ROOM, "a2", "d2", "alice", "!do d2", ""),
-    Said(ROOM, "a3", "k1", "keeper", "done d2", ""),
-    Said(ROOM, "a4", "k2", "keeper", "notice n3", ""),
+    Said(ROOM, "a1", "m1", "alice", "m1 hello", 60.0),
+    Said(ROOM, "a2", "d2", "alice", "!do d2", 60.0),
+    Said(ROOM, "a3", "k1", "keeper", "done d2", 60.0),
+    Said(ROOM, "a4", "k2", "keeper", "notice n3", 60.0),
 ]
 
 
@@ -35,11 +35,12 @@ class Case:
             {"what": "noted", "token": "n3"},
         ]
         self.gone: set[tuple[str, str]] = set()
+        self.gaps: list[Gap] = []
 
     def verdict(self) -> Verdict:
         truth = Truth(gone=self.gone)
         truth.add(self.said)
-        return judge(truth, self.rows, self.told, "keeper")
+        return judge(truth, self.rows, self.gaps, self.told, "keeper")
 
 
 def lost(case: Case) -> None:
@@ -60,6 +61,15 @@ def altered(case: Case) -> None:
 
 def unseen(case: Case) -> None:
     case.told.pop(0)
+
+
+def seen_twice(case: Case) -> None:
+    case.told.append(case.told[0])
+
+
+def gone_untold(case: Case) -> None:
+    case.gone.add((ROOM, "a1"))
+    case.gaps.append(Gap(ROOM, 70.0, 80.0, "expired"))
 
 
 def ran_twice(case: Case) -> None:
@@ -86,6 +96,8 @@ def notice_twice(case: Case) -> None:
         (doubled, "doubled"),
         (altered, "logged with another text"),
         (unseen, "never seen by handlers"),
+        (seen_twice, "seen twice, and not marked as repeated"),
+        (gone_untold, "gone, and in no gap that the bot tells of"),
         (ran_twice, "commands run twice"),
         (answered_twice, "answers given twice"),
         (notice_missing, "notices that are not in the room"),
@@ -107,6 +119,13 @@ def test_what_was_wiped_before_it_could_be_read_is_not_held_against_the_bot() ->
     case.rows.pop(0)
     case.told.pop(0)
     case.gone.add((ROOM, "a1"))
+    case.gaps.append(Gap(ROOM, 50.0, 61.0, "expired"))
+    assert case.verdict().broken == []
+
+
+def test_what_was_handed_again_and_marked_so_is_no_finding() -> None:
+    case = Case()
+    case.told.append(case.told[0] | {"source": "repeated"})
     assert case.verdict().broken == []
 
 

@@ -44,4 +44,12 @@ async def do(ctx: Context[WitnessConfig], token: str) -> str:
     return f"done {token}"
 
 
+@router.command("note")
+async def note(ctx: Context[WitnessConfig], token: str) -> None:
+    """Post something that must stand in the room once, whatever happens."""
+    _journal(ctx).tell("noting", token=token)
+    await ctx.notify(f"notice {token}", key=token)
+    _journal(ctx).tell("noted", token=token)
+
+
 module = Module(name="witness", config=WitnessConfig, router=router)
