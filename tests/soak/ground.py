@@ -149,6 +149,9 @@ admins = ["owner@{self.server.domain}"]
 [modules.witness]
 use = "tests.soak.witness"
 journal = "{self.bot.folder / "journal"}"
+[outgoing]
+loop_guard = false
+room_rate = 10
 [storage]
 path = "bot.db"
 [log]
