@@ -21,6 +21,7 @@ from tests.soak.journal import FULL_AT
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _TURNED = Path(__file__).resolve().parent / "turned"
+_STARTING = 5.0
 _PAUSE = 0.2
 """Seconds before a bot that ended is started again."""
 
@@ -42,6 +43,7 @@ class Bot:
         self.memory: list[tuple[float, int]] = []
         self.disk_full = False
         self.wanted = False
+        self._began = 0.0
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -133,9 +135,9 @@ class Bot:
         return 0.0
 
     def watch_memory(self) -> None:
-        """Note its memory now."""
+        """Note its memory now, if it is not just starting."""
         found = self.rss()
-        if found:
+        if found and time.monotonic() - self._began > _STARTING:
             self.memory.append((time.time(), found))
 
     def _signal(self, number: signal.Signals) -> None:
@@ -166,6 +168,7 @@ class Bot:
         if self.disk_full:
             wrapper += ["prlimit", f"--fsize={FULL_AT}:unlimited", "--"]
         self.starts += 1
+        self._began = time.monotonic()
         process = await asyncio.create_subprocess_exec(
             *wrapper,
             sys.executable,
