@@ -88,6 +88,7 @@ class CatchUp:
                 self._no_archive = True
                 self._gap = await self._gaps.absence(GapReason.NO_ARCHIVE)
                 return self._result(CatchUpStatus.UNAVAILABLE, "the room keeps no archive")
+            self._history.behind.add(self._room)
             cursor = await self._history.log.cursor(self._room)
             if cursor is None:
                 self._first = True
@@ -124,6 +125,7 @@ class CatchUp:
             self._history.buffer.add_live((), self._room, (state.newest.archive_id, state.newest.at))
             state.newest = None
         state.caught_up = True
+        self._history.behind.discard(self._room)
         self._history.counters.caught_up += 1
 
     def _result(self, status: CatchUpStatus, reason: str | None) -> CatchUpResult:

@@ -124,6 +124,7 @@ class History:
         self._on_skipped = on_skipped
         self._reading = 0
         self.partly_handled = False
+        self.behind: set[Address] = set()  # catch-ups that began and did not end: live messages passed the cursor
         """Some page was refused, of which some handlers may have had a part."""
         self._unrecorded: set[tuple[Address, str]] = set()
         self.lived_until: datetime | None = None
@@ -147,7 +148,7 @@ class History:
 
     async def end(self) -> None:
         """All that was handed on is handled, and written: a new run repeats nothing. Raises ``StoreError``."""
-        if self._life is not None and not self._reading and not self.partly_handled:
+        if self._life is not None and not self._reading and not self.partly_handled and not self.behind:
             await self._life.end()
 
     def stop_moving(self) -> None:

@@ -200,6 +200,33 @@ async def test_orderly_end_repeats_nothing_and_what_came_during_it_is_handled_fi
     assert got == [("a00001", LIVE), ("a00002", CAUGHT_UP)]
 
 
+async def test_live_message_during_a_catch_up_that_an_orderly_end_interrupts_is_not_handed_on_as_new(
+    reopen: Open,
+) -> None:
+    room, got = Room(), list[tuple[str, Source]]()
+    async with reopen() as storage:
+        bot = Bot(room, storage, got)
+        await bot.comes_in()
+        room.says(bot)
+        bot.works()
+        bot.history.lost(ROOM)
+        room.says()
+
+        def meanwhile() -> None:
+            room.archive.before_answer = None
+            room.says(bot)
+            bot.works()
+            bot.history.stop_moving()
+
+        room.archive.before_answer = meanwhile
+        assert await bot.come_in() is CatchUpStatus.INTERRUPTED
+        await bot.end()
+    async with reopen() as storage:
+        await Bot(room, storage, got).comes_in()
+    assert [source for archive_id, source in got if archive_id == "a00003"] == [LIVE, REPEATED]
+    assert {archive_id for archive_id, _ in got} == {"a00001", "a00002", "a00003"}
+
+
 async def test_what_was_said_long_after_the_bot_was_killed_is_no_repetition(reopen: Open) -> None:
     room, got = Room(), list[tuple[str, Source]]()
     async with reopen() as storage:
