@@ -210,18 +210,20 @@ async def test_a_handler_that_hangs_and_one_that_fails_are_seen(server, people, 
 
         async def hangs() -> dict[tuple[str, ...], float] | None:
             found = await metrics(bot)
-            return found if found["botkit_room_events_waiting", fresh_room] == 3 else None
+            return found if found["botkit_room_events_waiting", fresh_room] >= 3 else None
 
         figures = await until(hangs)
         assert figures["botkit_handlers_running",] == 1
-        assert figures["botkit_queue_waiting", "handlers"] == 3
+        assert figures["botkit_queue_waiting", "handlers"] >= 3, "other events of the room may wait, too"
         assert figures["botkit_handler_calls_total", "stuck", "stuck"] == 2
         assert figures["botkit_handler_failures_total", "stuck", "stuck"] == 1
         assert (await ready(bot))[0] == 200, "it is in its room all the same"
         code, text = await told(config, "status")
         assert code == 0
         assert re.search(r"modules: stuck \(2 calls, 1 failures\)", text)
-        assert "3 waiting" in text
+        waiting = re.search(rf"{fresh_room}: .*, (\d+) waiting", text)
+        assert waiting is not None
+        assert int(waiting[1]) >= 3
         bot.kill()
 
 
