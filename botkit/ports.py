@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from botkit.model.actions import Action, Sent
 from botkit.model.address import Address
 from botkit.model.archive import ArchiveQuery, Cursor, Gap, LogChange, LogQuery, LogRow, Page
 from botkit.model.forms import CommandAnswer, CommandRequest
-from botkit.model.jobs import FireKey, FireRecord, JobRecord
+from botkit.model.jobs import FireKey, FireRecord, JobInfo, JobRecord, Missed
 from botkit.model.measures import Measure
 from botkit.model.messages import ArchiveId
 from botkit.model.notices import NoticeState, StoredNotice
@@ -170,6 +170,57 @@ class View(Protocol):
 
     async def retry(self, room: Address | None = None) -> Sequence[Address]:
         """Try at once to enter ``room`` (None: every room) if it refused us or waits. Returns the rooms tried."""
+
+
+class When(Protocol):
+    """Says when: a trigger of ``botkit.services.schedule``, such as ``Cron`` or ``Once``."""
+
+    @property
+    def rule(self) -> Mapping[str, object]:
+        """Itself as JSON."""
+
+
+class Jobs(Protocol):
+    """Jobs that are made while the bot runs, for one account. Names are whole: ``module.handler.more``.
+
+    Every method raises ``StoreError``.
+    """
+
+    async def add(
+        self,
+        handler: str,
+        when: When,
+        *,
+        name: str | None = None,
+        arguments: object = None,
+        rooms: Sequence[Address] | None = None,
+        owner: Address | None = None,
+        missed: Missed = Missed.ONCE,
+        grace: timedelta = timedelta(days=1),
+    ) -> str:
+        """Have ``handler`` (``module.name``, declared by ``@router.job``) run; in the store when this returns its name.
+
+        ``arguments`` is JSON. A job that has the ``name`` already is replaced; None makes one. Raises ``MisuseError``
+        where no such handler is loaded.
+        """
+
+    async def cancel(self, name: str) -> bool:
+        """Forget a job for good; False if there is none."""
+
+    async def pause(self, name: str, reason: str) -> bool:
+        """Let a job rest until ``resume``, over restarts too; False if there is none."""
+
+    async def resume(self, name: str) -> bool:
+        """Let it go on; what it would have done meanwhile is left out."""
+
+    async def run_now(self, name: str) -> bool:
+        """Fire it now, beside its times; False if there is none."""
+
+    async def all(self) -> list[JobInfo]:
+        """Every job of the account, declared ones too, by name."""
+
+    async def fires(self, name: str, limit: int = 20) -> list[FireRecord]:
+        """The newest fires of a job, newest first."""
 
 
 class JobStore(Protocol):

@@ -63,6 +63,18 @@ class JobRecord:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobInfo:
+    """A job as people are told of it. ``due``: its next time (aware UTC), None where there is none or it rests.
+
+    ``loaded`` is False where the module that runs it is not there.
+    """
+
+    record: JobRecord
+    due: datetime | None
+    loaded: bool = True
+
+
 class FireKey(NamedTuple):
     """One fire of one job: there is no second with the same key. ``due`` is aware UTC, to the microsecond."""
 

@@ -76,6 +76,8 @@ def source(
         return _context
     if event_types(kind):
         return _event
+    if Tick in events and hasattr(plain(kind), "model_validate"):
+        return _arguments(plain(kind))
     for index, offered in enumerate(yields):
         if plain(kind) is offered:
             return _yielded(index)
@@ -111,6 +113,11 @@ def _sender(_event: Event, ctx: Context[Any], _values: Values) -> Any:
 
 def _yielded(index: int) -> Getter:
     return lambda _event, _ctx, values: values[index]
+
+
+def _arguments(model: Any) -> Getter:
+    """What a job was made with, as its pydantic model; raises ``ValidationError`` where that has changed since."""
+    return lambda event, _ctx, _values: model.model_validate(getattr(event, "arguments", None))
 
 
 def _closure(handler: Callable[..., Any], getters: list[Getter]) -> Call:

@@ -16,10 +16,11 @@ from botkit.model.events import DirectMessage, Event, PrivateMessage, RoomMessag
 from botkit.model.messages import Delivery, Source
 from botkit.model.messages import Reply as ReplyTo
 from botkit.model.rooms import Occupant
-from botkit.ports import Claims, Clock, KeyValues, Link, MessageLog, Spawn
+from botkit.ports import Claims, Clock, Jobs, KeyValues, Link, MessageLog, Spawn
 from botkit.routing.called import CommandCalled
 from botkit.routing.corrections import answering
 from botkit.routing.handles import RoomHandle, check_same_person
+from botkit.routing.module_jobs import ModuleJobs
 from botkit.routing.texts import sayable
 from botkit.routing.zones import Zones
 
@@ -100,6 +101,7 @@ class Services:
     spawn: Spawn
     history: MessageLog | None = None
     claims: Claims | None = None
+    jobs: Jobs | None = None
     admins: frozenset[Address] = field(default_factory=frozenset)
     loggers: dict[tuple[str, Address | None], Logger] = field(default_factory=dict)
     zones: Zones = field(default_factory=Zones)
@@ -189,6 +191,13 @@ class Context(Generic[C]):
         if self.services.history is None:
             raise MisuseError("this bot keeps no message log; give it a database in the config")
         return self.services.history
+
+    @property
+    def jobs(self) -> ModuleJobs:
+        """Jobs that this module makes while the bot runs. Raises ``MisuseError`` where the bot keeps none."""
+        if self.services.jobs is None:
+            raise MisuseError("this bot keeps no jobs; give it a database in the config")
+        return ModuleJobs(self.services.jobs, self.module)
 
     @property
     def log(self) -> Logger:

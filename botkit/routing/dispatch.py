@@ -19,7 +19,7 @@ from botkit.errors import LinkClosed
 from botkit.model.address import Address
 from botkit.model.events import Event, Tick
 from botkit.model.forms import Form
-from botkit.ports import Claims, Clock, Link, MessageLog, Spawn
+from botkit.ports import Claims, Clock, Jobs, Link, MessageLog, Spawn
 from botkit.routing.answers import give, kept
 from botkit.routing.board import Board
 from botkit.routing.calls import Caller
@@ -77,9 +77,10 @@ class Dispatcher(Board):
         on_pressure: Callable[[bool], None] | None = None,
         on_failure: Callable[[Failure], None] | None = None,
         may_drop: Callable[[Event, bool], bool] = lambda _, __: False,
+        jobs: Jobs | None = None,
     ) -> None:
         services = Services(
-            link=link, clock=clock, log=log, spawn=spawn, history=history, claims=claims,
+            link=link, clock=clock, log=log, spawn=spawn, history=history, claims=claims, jobs=jobs,
             admins=frozenset(a.bare for a in admins), zones=zones or Zones(),
         )  # fmt: skip
         super().__init__(services, syntax, timeout)

@@ -256,6 +256,36 @@ class Router:
 
         return record
 
+    def job(
+        self,
+        name: str,
+        *,
+        in_room: bool = False,
+        timeout: float | None = None,
+        retries: int = 3,
+        pause_after: int = 5,
+    ) -> Callable[[F], F]:
+        """Record what jobs run that are made later, by ``ctx.jobs.add(name, when, …)``.
+
+        ``in_room``: such a job is made for rooms, and the handler may take a ``RoomHandle``. A parameter whose type is
+        a pydantic model gets what the job was made with. ``name`` must stay the same over restarts.
+        """
+
+        def record(handler: F) -> F:
+            self.schedules.append(
+                ScheduleSpec(
+                    handler=handler,
+                    job=name,
+                    rooms=() if in_room else None,
+                    timeout=timeout,
+                    retries=retries,
+                    pause_after=pause_after,
+                )
+            )
+            return handler
+
+        return record
+
     def schedules_from(self, make: F) -> F:
         """Record what makes schedules of a module's settings: ``make(config)`` gives any number of ``ScheduleSpec``.
 

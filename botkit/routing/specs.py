@@ -133,6 +133,11 @@ class ScheduleSpec(Spec):
     pause_after: int = 5
     kept: bool = True
 
+    @property
+    def on_demand(self) -> bool:
+        """True if it has no times of its own: jobs are made for it while the bot runs."""
+        return self.cron is None and self.interval is None and self.rule is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdhocSpec(Spec):

@@ -45,7 +45,9 @@ from botkit.routing.dispatch import Dispatcher
 from botkit.routing.failures import Failure
 from botkit.routing.router import Router
 from botkit.routing.syntax import CommandSyntax
+from botkit.services.schedule import MadeJobs, Scheduler
 from botkit.storage.memory import MemoryClaims, MemoryLog, MemoryValues
+from botkit.storage.memory_jobs import MemoryJobs
 from botkit.testing.fakes import FakeClock, FakeLink, FakeLog, make_occupant, make_room
 from botkit.testing.people import Somebody
 
@@ -93,6 +95,9 @@ class RoomTester:
         self.history = MemoryLog()
         self.values = MemoryValues()
         self.claims: Claims = MemoryClaims()
+        self._job_store = MemoryJobs()
+        self.jobs = MadeJobs(self._job_store)
+        self._always_asleep = 0
         self.link.add_room(make_room(self.address, nick=nick, affiliation=affiliation))
         self.link.on_sent = self._reflect
         self.link.on_change = self._changed
@@ -187,7 +192,7 @@ class RoomTester:
                 await asyncio.sleep(0)
                 if not self.dispatcher.running and not self.dispatcher.waiting:
                     quiet += 7
-                elif 0 < self.dispatcher.running <= self.clock.sleepers:
+                elif 0 < self.dispatcher.running <= self.clock.sleepers - self._always_asleep:
                     quiet += 1
                 else:
                     quiet = 0
@@ -215,8 +220,10 @@ class RoomTester:
             history=self.history,
             claims=self.claims,
             on_failure=self._failures.append,
+            jobs=self.jobs,
             **self._options,
         )
+        self._begin_jobs()
         await self.hears(BotStarted(at=self.clock.now()))
         return self
 
@@ -231,6 +238,14 @@ class RoomTester:
         await self._group.__aexit__(None, None, None)
         if error is None and self._failures and not self._looked:
             raise AssertionError(f"{self._failures[0].handler} failed") from self._failures[0].error
+
+    def _begin_jobs(self) -> None:
+        """Jobs that the module makes run at their times; what it declares runs by ``tick``, when a test says so."""
+        scheduler = Scheduler(self.clock, self.log, self._job_store, process="test")
+        self.jobs.attach(self.dispatcher, scheduler)
+        if any(schedule.spec.on_demand for schedule in self.dispatcher.schedules):
+            self._spawn(scheduler.run(), "schedule")
+            self._always_asleep = 2  # the scheduler, until the next time, and until it looks round
 
     def _spawn(self, work: Awaitable[None], name: str) -> None:
         async def run() -> None:

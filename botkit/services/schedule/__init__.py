@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botkit.services.schedule.declared import job_name, job_of, jobs_of, scheduler_of
 from botkit.services.schedule.job import Due, Job
+from botkit.services.schedule.made import MadeJobs
 from botkit.services.schedule.scheduler import Scheduler
 from botkit.services.schedule.times import Cron, Interval, Monthly, Once, time_zone, trigger_of
 
@@ -12,6 +13,7 @@ __all__ = [
     "Due",
     "Interval",
     "Job",
+    "MadeJobs",
     "Monthly",
     "Once",
     "Scheduler",

@@ -60,11 +60,12 @@ def jobs_of(dispatcher: Schedules, schedules: Iterable[LoadedSchedule] | None = 
     jobs: list[Job] = []
     mistakes: list[str] = []
     for schedule in dispatcher.schedules if schedules is None else schedules:
+        if schedule.spec.on_demand:
+            continue
         name = job_name(schedule)
         try:
-            jobs.append(
-                job_of(schedule.spec, name, dispatcher.services.clock.now(), run_in_rooms(dispatcher, schedule))
-            )
+            run = run_in_rooms(dispatcher, schedule, rooms=schedule.spec.rooms)
+            jobs.append(job_of(schedule.spec, name, dispatcher.services.clock.now(), run))
         except ConfigError as problem:
             mistakes += problem.mistakes
     if mistakes:
@@ -100,18 +101,21 @@ def job_of(spec: ScheduleSpec, name: str, now: datetime, run: Run) -> Job:
     )  # fmt: skip
 
 
-def run_in_rooms(dispatcher: Schedules, schedule: LoadedSchedule) -> Run:
-    """What runs ``schedule``: in all of its rooms side by side; tried again only where it failed."""
+def run_in_rooms(
+    dispatcher: Schedules, schedule: LoadedSchedule, *, rooms: tuple[Address, ...] | None, arguments: object = None
+) -> Run:
+    """What runs ``schedule``: in all of ``rooms`` side by side (() is every room); tried again only where it failed."""
     services, spec = dispatcher.services, schedule.spec
     done: dict[FireKey, set[Address | None]] = {}
 
     async def run(due: Due) -> None:
-        rooms: Iterable[Address | None] = (None,) if spec.rooms is None else spec.rooms
-        if spec.rooms == ():
-            rooms = [info.address for info in services.link.rooms()]
+        where: Iterable[Address | None] = (None,) if rooms is None else rooms
+        if rooms == ():
+            where = [info.address for info in services.link.rooms()]
         before = done.setdefault(due.key, set())
-        left = [room for room in rooms if room not in before]
-        tick = Tick(at=due.key.due, job=spec.job, key=f"{due.key.job} {due.key.due.isoformat()}", begun=due.begun)
+        left = [room for room in where if room not in before]
+        key = f"{due.key.job} {due.key.due.isoformat()}"
+        tick = Tick(at=due.key.due, job=spec.job, key=key, begun=due.begun, arguments=arguments)
         worked = await asyncio.gather(*(dispatcher.run_schedule(schedule, tick, room) for room in left))
         before.update(room for room, well in zip(left, worked, strict=True) if well)
         if failed := [str(room or spec.job) for room, well in zip(left, worked, strict=True) if not well]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +10,8 @@ from datetime import datetime, timedelta
 from botkit.model.address import Address
 from botkit.model.jobs import FireKey, JobRecord, Missed
 from botkit.services.schedule.times import Trigger, trigger_of
+
+_RETRY_FIRST, _RETRY_LONGEST = 10.0, 1800.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,12 @@ class Due:
     def late(self) -> timedelta:
         """How much later than it was due it was begun."""
         return self.begun - self.key.due
+
+
+def pause_before(attempt: int) -> timedelta:
+    """How long to wait before the second attempt, and each further one: twice as long each time, and never the same."""
+    seconds = min(_RETRY_LONGEST, _RETRY_FIRST * 2.0 ** min(attempt - 2, 32))
+    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))
 
 
 Run = Callable[[Due], Awaitable[None]]

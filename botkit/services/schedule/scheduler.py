@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -20,7 +19,7 @@ from botkit.errors import StoreError
 from botkit.model.jobs import FireKey, FireRecord, FireState
 from botkit.ports import Clock, JobStore
 from botkit.routing.context import Logger
-from botkit.services.schedule.job import Due, Job
+from botkit.services.schedule.job import Due, Job, pause_before
 from botkit.services.schedule.ledger import STORE_AGAIN, Ledger
 from botkit.services.schedule.missed import PUNCTUAL, judge
 from botkit.services.schedule.process import own_name
@@ -29,7 +28,6 @@ from botkit.services.schedule.turns import Entry, Turn
 LONGEST_SLEEP = 10.0  # seconds; then the wall clock is looked at again, which may have been set or have stood still
 _BATCH = 500  # fires noted in one transaction
 _MOST_OPEN = 2000  # fires begun and not ended; what is due beyond that waits its turn, in the heap
-_RETRY_FIRST, _RETRY_LONGEST = 10.0, 1800.0
 _KEPT_FOR = timedelta(days=30)
 
 OnPaused = Callable[[Job, str], None]
@@ -140,6 +138,10 @@ class Scheduler:
     def jobs(self) -> tuple[Job, ...]:
         """Every job, by name."""
         return tuple(self._entries[name].job for name in sorted(self._entries))
+
+    def has(self, name: str) -> bool:
+        """True if there is a job of that name."""
+        return name in self._entries
 
     def is_paused(self, name: str) -> bool:
         """True if a job of that name is there and rests."""
@@ -291,6 +293,7 @@ class Scheduler:
             changed.cancel()
 
     def _try_again(self, entry: Entry, due: Due) -> None:
+        entry.retrying = max(0, entry.retrying - 1)
         if entry.paused:
             self._end(entry, due, FireState.FAILED, error="the job was paused before it was tried again")
         else:
@@ -322,15 +325,25 @@ class Scheduler:
             due = entry.waiting.popleft()
         entry.running -= 1
         self._changed.set()
+        if not entry.job.declared and entry.is_done and self._entries.get(entry.job.name) is entry:
+            await self._retire(entry)
+
+    async def _retire(self, entry: Entry) -> None:
+        """Forget a job that somebody made and that has done all it was made for."""
+        try:
+            await self._ledger.flush()
+            await self.cancel(entry.job.name)
+        except StoreError as problem:  # it is done, and stays in the list: nothing runs it again
+            self._log.warning("a job that is done was not forgotten", job=entry.job.name, reason=str(problem))
 
     async def _failed(self, entry: Entry, due: Due, problem: Exception) -> None:
         job = entry.job
         if due.attempt <= job.retries:
-            pause = min(_RETRY_LONGEST, _RETRY_FIRST * 2 ** (due.attempt - 1)) * random.uniform(0.75, 1.25)
-            again = self._clock.now() + timedelta(seconds=pause)
+            again = self._clock.now() + pause_before(due.attempt + 1)
             self._log.warning("a job failed, and is tried again", job=job.name, attempt=due.attempt,
                               again=again.isoformat(timespec="seconds"), reason=str(problem))  # fmt: skip
             self._end(entry, due, FireState.RETRY, error=str(problem), retry_at=again)
+            entry.retrying += 1
             self._push(again, entry, replace(due, attempt=due.attempt + 1))
             return
         entry.failures += 1
@@ -341,16 +354,12 @@ class Scheduler:
             reason = f"it failed {entry.failures} times one after the other, at last: {problem}"
             entry.paused = True
             self._log.error("a job is paused", job=job.name, reason=reason)
-            if job.kept:
-                await self._paused_for_good(job, reason)
+            try:
+                await self._store.pause(job.name, reason, self._clock.now())
+            except StoreError as unwritten:
+                self._log.error("that a job is paused could not be stored", job=job.name, reason=str(unwritten))
             if self._on_paused is not None:
                 self._on_paused(job, reason)
-
-    async def _paused_for_good(self, job: Job, reason: str) -> None:
-        try:
-            await self._store.pause(job.name, reason, self._clock.now())
-        except StoreError as problem:
-            self._log.error("that a job is paused could not be stored", job=job.name, reason=str(problem))
 
     def _end(
         self, entry: Entry, due: Due, state: FireState, *, error: str | None = None, retry_at: datetime | None = None

@@ -20,7 +20,13 @@ class Entry:
     failures: int = 0
     next: datetime | None = None  # its turn, if any; another that is still in the heap counts no more
     running: int = 0
+    retrying: int = 0  # fires that wait to be tried again
     waiting: deque[Due] = field(default_factory=deque)
+
+    @property
+    def is_done(self) -> bool:
+        """True if it has no more times, and all went well."""
+        return not (self.next or self.paused or self.failures or self.running or self.retrying)
 
 
 @dataclass(frozen=True, slots=True, order=True)
