@@ -48,7 +48,7 @@ from botkit.services.catch_ups import CatchUps, Progress
 from botkit.services.history import History, HistoryOptions
 from botkit.services.outbox.outbox import Outbox
 from botkit.services.outbox.settings import settings_of
-from botkit.services.schedule import scheduler_of
+from botkit.services.schedule import MadeJobs, scheduler_of
 from botkit.session.link import XmppLink
 from botkit.session.settings import Keeping
 from botkit.shutdown import CLOSE, HANDLERS, OUTGOING, ROOMS, WayDown
@@ -118,6 +118,7 @@ class App:
         rooms = await asyncio.to_thread(self.config.room_settings)  # may ask commands for passwords
         async with SqliteStorage.open(self.config.storage.path, self.config.account.jid) as storage:
             self._build(storage)
+            await self.jobs.restore()
             await self.history.begin()
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -154,6 +155,7 @@ class App:
             on_skipped=self._catch_up,
             on_pressure=lambda on: self._press("history", on),
         )
+        self.jobs = MadeJobs(storage.jobs)
         self.dispatcher = Dispatcher(
             (),
             link=self.outbox,
@@ -162,6 +164,7 @@ class App:
             spawn=self._spawn,
             history=storage.log,
             claims=storage.claims,
+            jobs=self.jobs,
             admins=config.access.admins,
             syntax=CommandSyntax(
                 config.commands.prefix, {room.jid: room.prefix for room in config.rooms if room.prefix is not None}
@@ -178,6 +181,7 @@ class App:
             on_progress=self._reads, on_result=self._read, tell=self._progress,
         )  # fmt: skip
         self.scheduler = scheduler_of(self.dispatcher, storage.jobs)
+        self.jobs.attach(self.dispatcher, self.scheduler)
         self.link.serve_adhoc(AdhocService(self.dispatcher))
         self._parts = Parts(
             loaded=self._loaded,
@@ -308,6 +312,7 @@ class App:
         self._parts.reading.forget(*reload.change.leave)
         handover = self._modules.take(reload, self.scheduler)
         patience = self.config.runtime.shutdown_timeout
+        self._spawn(self.jobs.restore(), "jobs of a reload")
         self._spawn(self._modules.finish(reload, handover, patience, started=self._started), "the end of a reload")
         self._spawn(change_rooms(self.link, reload.change), "rooms of a reload")
 

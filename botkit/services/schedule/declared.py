@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from botkit.errors import BotkitError, ConfigError
+from botkit.model.actions import Notice
 from botkit.model.address import Address
 from botkit.model.events import Tick
 from botkit.model.jobs import FireKey
@@ -47,9 +48,24 @@ def scheduler_of(dispatcher: Schedules, store: JobStore, on_paused: OnPaused | N
     Raises ``ConfigError`` with every bad expression and zone.
     """
     services = dispatcher.services
-    scheduler = Scheduler(services.clock, services.log, store, on_paused=on_paused)
+    scheduler = Scheduler(services.clock, services.log, store, on_paused=on_paused or telling(services))
     scheduler.add(jobs_of(dispatcher))
     return scheduler
+
+
+def telling(services: Services) -> OnPaused:
+    """Tells the owner of a job that is paused, or where it has none those who run the bot."""
+
+    def tell(job: Job, reason: str) -> None:
+        text = f"The job {job.name} is paused: {reason}. It goes on with: jobs resume {job.name}"
+        for to in (job.owner,) if job.owner is not None else sorted(services.admins, key=str):
+            services.spawn(_told(services, Notice(to=to.bare, text=text, groupchat=False)), f"word of {job.name}")
+
+    return tell
+
+
+async def _told(services: Services, notice: Notice) -> None:
+    await services.link.perform(notice)
 
 
 def jobs_of(dispatcher: Schedules, schedules: Iterable[LoadedSchedule] | None = None) -> list[Job]:

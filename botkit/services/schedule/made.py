@@ -33,11 +33,10 @@ class MadeJobs:
         """Say who runs them."""
         self._dispatcher, self._scheduler = dispatcher, scheduler
 
-    async def restore(self) -> list[str]:
-        """Take in the jobs of the store whose handlers are loaded, and let go those of others.
+    async def restore(self) -> None:
+        """Take in the jobs of the store whose handlers are loaded, and let go those of others, which wait there.
 
-        To be called at the start, and whenever other modules were loaded. Returns the names of jobs that nothing runs
-        now; they stay in the store. Raises ``StoreError``.
+        To be called at the start, and whenever other modules were loaded. Raises ``StoreError``.
         """
         scheduler, handlers = self._parts()
         idle = []
@@ -53,7 +52,8 @@ class MadeJobs:
             except ConfigError:
                 scheduler.remove(record.name)
                 idle.append(record.name)
-        return idle
+        if idle:
+            self._here().services.log.warning("jobs wait: nothing that is loaded runs them", jobs=idle)
 
     async def add(
         self,
