@@ -13,7 +13,7 @@ from botkit.loading import load
 from botkit.testing.prosody import Prosody
 from tests.server.bots import BotProcess, Waiter
 from tests.server.clients import Client
-from tests.server.running import NICK, bot_in, running_bot, write_config
+from tests.server.running import NICK, running_bot, write_config
 from tests.server.test_history import archive_of
 from tests.server.wire import CLIENT, body, is_message
 
@@ -36,9 +36,8 @@ class Stage:
         lines = self.ledger.read_text().splitlines() if self.ledger.exists() else []
         return [rest for what, *rest in map(json.loads, lines) if what == kind]
 
-    async def begin(self, bot: BotProcess, since: int) -> None:
+    async def begin(self, bot: BotProcess) -> None:
         await bot.wait_for_log("history caught up", seconds=40)
-        await bot_in(self.owner, self.room, since=since)
 
     async def ask(self, word: str, number: str) -> None:
         await self.owner.say(self.room, f"!mark {word}", number=number)
@@ -64,16 +63,15 @@ async def stage(server, client_factory, account, fresh_room: str, tmp_path: Path
 async def test_command_that_is_sent_again_and_again_runs_at_most_once_wherever_the_bot_is_killed(
     stage: Stage, step: str, runs: int
 ):
-    since = stage.owner.mark()
     async with running_bot(stage.config) as bot:
-        await stage.begin(bot, since)
+        await stage.begin(bot)
         stage.die_at(f"command {step}")
         await stage.ask("one", "m-1")
         assert await bot.wait() == -9
     await stage.ask("one", "m-1")  # while the bot is away: in the archive twice by now
     since = stage.owner.mark()
     async with running_bot(stage.config) as bot:
-        await stage.begin(bot, since)
+        await stage.begin(bot)
         for number in ("m-1", "m-1"):
             await stage.ask("one", number)
         await stage.ask("two", "m-2")
@@ -103,9 +101,8 @@ async def test_form_that_is_sent_again_is_carried_out_once_also_by_the_bot_after
         return answers
 
     for kind in ("result", "error"):
-        since = stage.owner.mark()
         async with running_bot(stage.config) as bot:
-            await stage.begin(bot, since)
+            await stage.begin(bot)
             assert await press(2) == [kind] * 2
             bot.kill()
             assert await bot.wait() == -9
@@ -116,19 +113,16 @@ async def test_form_that_is_sent_again_is_carried_out_once_also_by_the_bot_after
 async def test_message_is_handled_again_after_the_bot_was_killed_over_it_and_marked_so(
     stage: Stage, step: str, first: list[str]
 ):
-    since = stage.owner.mark()
     async with running_bot(stage.config) as bot:
-        await stage.begin(bot, since)
+        await stage.begin(bot)
         stage.die_at(f"message {step}")
         await stage.owner.say(stage.room, "die now")
         assert await bot.wait() == -9
-    since = stage.owner.mark()
     async with running_bot(stage.config) as bot:
-        await stage.begin(bot, since)
+        await stage.begin(bot)
         assert await bot.stop() == 0
-    since = stage.owner.mark()
     async with running_bot(stage.config) as bot:  # ended in order: nothing is repeated
-        await stage.begin(bot, since)
+        await stage.begin(bot)
     assert [how for _, how in stage.done("message")] == [*first, "repeated"]
 
 
@@ -151,9 +145,8 @@ async def test_killed_again_and_again_under_traffic_handlers_get_every_message_a
             assert await bot.wait() == -9
     enough.set()
     await talking
-    since = stage.owner.mark()
     async with running_bot(stage.config) as bot:
-        await stage.begin(bot, since)
+        await stage.begin(bot)
         assert await bot.stop() == 0
     said = [archive_id for archive_id, _, _ in await archive_of(stage.owner, stage.room)]
     handled: dict[str, list[str]] = {}
