@@ -222,8 +222,6 @@ class App:
         """What the link emits, in order; quick, and never raises."""
         if self._awaited and type(event) is RoomMessage:  # seldom is anything under way
             self.outbox.on_message(event)
-        if self._going_down and getattr(event, "archive_id", None) is not None:
-            return  # noted here it would be seen before for the next run, and no handler would ever get it
         told = self.history.remember(event)
         if told is None:
             return

@@ -14,7 +14,7 @@ import pytest
 
 from botkit.testing.prosody import Prosody
 from tests.server.clients import Client
-from tests.server.running import history, history_lines, history_text, running_app, running_bot, write_config
+from tests.server.running import Stay, history, history_lines, history_text, running_app, running_bot, write_config
 from tests.server.wire import CLIENT, body, is_message, stanza_id
 
 FORWARDED = "{urn:xmpp:forward:0}forwarded"
@@ -85,14 +85,16 @@ async def say_many(talk: Talk, count: int, what: str) -> None:
 
 async def test_gap_of_several_pages_is_closed_in_order_and_nothing_is_doubled(make_talk):
     talk = await make_talk()
-    async with running_app(talk.config):
+    async with running_app(talk.config) as bot:
         await say_many(talk, 6, "live")
+        await heard(bot, 6)
     await say_many(talk, MANY, "away")
     async with running_app(talk.config) as bot:
         [result] = bot.catch_ups
         assert result.new == MANY
         assert result.pages == 3
         await say_many(talk, 6, "live again")
+        await heard(bot, 6)
     said = await talk.said()
     assert len(said) == MANY + 12
     assert await talk.logged() == said
@@ -104,9 +106,15 @@ async def test_gap_is_closed_while_people_go_on_talking(make_talk):
         await say_many(talk, 2, "live")
     await say_many(talk, MANY, "away")
     talking = asyncio.create_task(say_steadily(talk, asyncio.Event(), 100))
-    async with running_app(talk.config):
+    async with running_app(talk.config) as bot:
         await talking
+        await bot.until(lambda: bot.app.history.counters.remembered + bot.catch_ups[0].new >= MANY + 100)
     assert await talk.logged() == await talk.said()
+
+
+async def heard(bot: Stay, count: int) -> None:
+    """What is said last may come when the bot goes down already: then the next run has it as new."""
+    await bot.until(lambda: bot.app.history.counters.remembered >= count)
 
 
 async def say_steadily(talk: Talk, enough: asyncio.Event, most: int = 10_000) -> int:
@@ -146,8 +154,9 @@ async def test_killed_in_the_middle_of_talk_it_loses_and_doubles_nothing(make_ta
 
 async def test_cursor_that_the_archive_does_not_know_is_replaced_by_its_time(make_talk):
     talk = await make_talk()
-    async with running_app(talk.config):
+    async with running_app(talk.config) as bot:
         await say_many(talk, 6, "live")
+        await heard(bot, 6)
     with closing(sqlite3.connect(talk.config.with_name("bot.db"))) as database, database:
         changed = database.execute("UPDATE cursor SET archive_id = 'never-given'")
         assert changed.rowcount == 1
@@ -162,8 +171,9 @@ async def test_archive_that_was_lost_is_told_as_a_gap_and_read_from_its_beginnin
     accounts = dict.fromkeys(("owner", "other", "bot"), "secret")
     server = await start_server(accounts=accounts)
     talk = await make_talk(on=server)
-    async with running_app(talk.config):
+    async with running_app(talk.config) as bot:
         await say_many(talk, 4, "live")
+        await heard(bot, 4)
     before = await talk.said()
     server.kill()
     lost = list((server.folder / "data").rglob("muc_log/*"))
