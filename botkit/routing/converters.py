@@ -59,6 +59,9 @@ class Converter:
         return self.convert(word, ctx)
 
 
+_NEXT = re.compile(r"\s*\S+")
+
+
 # --- built in -------------------------------------------------------------------------------------------------
 
 _TRUE = frozenset(("yes", "y", "true", "on", "1"))
@@ -113,7 +116,13 @@ def _ahead(take: Callable[[str, Context[Any]], tuple[Any, int]], convert: Conver
     def several(line: Line, ctx: Context[Any]) -> Any:
         if line.quoted:
             return convert(line.next() or "", ctx)
-        value, end = _timed(take, line.text[line.at :], ctx)
+        text = line.text[line.at :]
+        try:
+            value, end = take(text, ctx)
+        except NotATime as problem:
+            wrong = _NEXT.match(text, problem.read) if problem.next_wrong else None
+            line.at += wrong.end() if wrong is not None else problem.read  # so that what is told goes up to there
+            raise Expected(str(problem)) from None
         line.skip_to(line.at + end)
         return value
 

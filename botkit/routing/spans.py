@@ -28,7 +28,15 @@ _WORD = re.compile(r"\S+")
 
 
 class NotATime(ValueError):
-    """The text is no such time. It goes on after "expected": ``NotATime("a time that is")``."""
+    """The text is no such time. It goes on after "expected": ``NotATime("a time that is")``.
+
+    ``read`` is where the words end that were understood. ``next_wrong``: it is the word behind them that will not do.
+    """
+
+    def __init__(self, message: str, *, next_wrong: bool = True) -> None:
+        super().__init__(message)
+        self.read = 0
+        self.next_wrong = next_wrong
 
 
 @dataclass(slots=True)

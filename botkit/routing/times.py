@@ -53,8 +53,11 @@ def take_moment(text: str, at: int, now: datetime, zone: tzinfo) -> tuple[dateti
     words = Words(text, at)
     try:
         return _moment(words, now, zone), words.end
+    except NotATime as problem:
+        problem.read = words.end
+        raise
     except OverflowError:
-        raise NotATime("a time that calendars have") from None
+        raise NotATime("a time that calendars have", next_wrong=False) from None
 
 
 def take_day(text: str, at: int, now: datetime, zone: tzinfo) -> tuple[date, int]:
@@ -66,7 +69,7 @@ def take_day(text: str, at: int, now: datetime, zone: tzinfo) -> tuple[date, int
     try:
         found = _day(words, now.astimezone(zone).date())
     except OverflowError:
-        raise NotATime("a day that calendars have") from None
+        raise NotATime("a day that calendars have", next_wrong=False) from None
     if found is None:
         raise NotATime(DAY)
     return found[0], words.end
@@ -128,7 +131,7 @@ def _iso(found: re.Match[str], zone: tzinfo) -> datetime:
             offset = found[3].upper().replace("Z", "+00:00")
             return datetime.fromisoformat(f"{day.isoformat()}T{clock.isoformat()}{offset}").astimezone(zone)
     except ValueError:
-        raise NotATime("a time that calendars have") from None
+        raise NotATime("a time that calendars have", next_wrong=False) from None
     return _at(day, clock, zone)
 
 
@@ -137,7 +140,7 @@ def _at(day: date, clock: time, zone: tzinfo) -> datetime:
     naive = datetime.combine(day, clock)
     moment = naive.replace(tzinfo=zone)
     if moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != naive:
-        raise NotATime(f"a time that there is: clocks skip {clock:%H:%M} on {day.isoformat()}")
+        raise NotATime(f"a time that there is: clocks skip {clock:%H:%M} on {day.isoformat()}", next_wrong=False)
     return moment
 
 
@@ -191,7 +194,7 @@ def _date(year: int | None, month: int, day: int, today: date) -> date:
             continue
         if year is not None or found >= today:
             return found
-    raise NotATime("a day that calendars have")
+    raise NotATime("a day that calendars have", next_wrong=False)
 
 
 def _clock(words: Words) -> tuple[time, tzinfo | None] | None:

@@ -44,6 +44,7 @@ async def ban(
 
 async def echo(*, text: str) -> None: ...
 async def tags(first: int, *words: str, silent: bool = False, limit: int = 3) -> None: ...
+async def meet(when: datetime, *, what: str = "") -> None: ...
 async def send(what: str, *, to: Annotated[Address, Option("t")]) -> None: ...
 
 
@@ -114,6 +115,11 @@ def test_options_stand_wherever_words_do_until_the_rest_begins(text: str, values
         (ban, "alice 2x", 'span "2x": expected a length of time like', "2x"),
         (ban, "", "who is missing", ""),
         (send, "hello", "--to=… is missing", ""),
+        (meet, "tomorrow soon tea", 'when "tomorrow soon": expected a time of day like 9:00', "tomorrow soon"),
+        (meet, "tomorrow", 'when "tomorrow": expected a time of day like 9:00', "tomorrow"),
+        (meet, "soon tea", 'when "soon": expected a time like', "soon"),
+        (meet, "30 feb 9:00 tea", 'when "30 feb": expected a day that calendars have', "30 feb"),
+        (meet, "in a while", 'when "in a": expected a length of time', "in a"),
         (tags, "1 a --limit=x b", 'limit "x": expected a whole number', "x"),
         (ban, 'bob2 "x', 'who "bob2": expected somebody who is in the room now; did you mean', "bob2"),
     ],
