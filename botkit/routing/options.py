@@ -9,9 +9,9 @@ from typing import Any
 
 from botkit.routing.context import Context
 from botkit.routing.converters import Converter, did_you_mean
-from botkit.routing.reading import next_value
+from botkit.routing.reading import next_value, whole_value
 from botkit.routing.specs import Parameter, ParameterKind
-from botkit.routing.words import Line, UsageError
+from botkit.routing.words import Line, UsageError, Word
 
 _DASHES = "-—–"
 """What an option may begin with: ``--``, ``-``, or the one long dash that phones make of two hyphens."""
@@ -68,7 +68,7 @@ class Options:
             return False
         option = self._long.get(name.casefold().replace("_", "-"))
         given = line.text[end : end + 1] == "="
-        if option is None or (option.parameter.kind is ParameterKind.REST and not given):
+        if option is None:
             if not self._strict or dash != "--":
                 return False
             shown = line.text[start:end]
@@ -82,7 +82,12 @@ class Options:
             line.skip_to(end)
         if line.done or (given and line.text[line.at].isspace()):
             raise UsageError(f"--{option.parameter.shown} wants a value: --{option.parameter.shown}=…", start, end)
-        value = next_value(option.parameter, option.convert, line, ctx)
+        if option.parameter.kind is ParameterKind.REST and not given and not line.quoted:
+            begun, text = line.at, line.rest()  # "--reason too loud": all of it, as without the name
+            word = Word.of(text, begun, begun + len(text), quoted=True)
+            value = whole_value(option.parameter, option.convert, word, ctx)
+        else:
+            value = next_value(option.parameter, option.convert, line, ctx)
         if option.parameter.kind is ParameterKind.FLAG:
             value = value is option.sets
         _put(option, value, values, start, end)

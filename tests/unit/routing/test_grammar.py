@@ -87,6 +87,8 @@ def given_to_ban(text: str) -> dict[str, Any]:
         ("alice 2h --reason='oh no' --silent", {
             "who": "alice", "span": timedelta(hours=2), "reason": "oh no", "silent": True,
         }),
+        ('--reason "oh no" alice', {"who": "alice", "reason": "oh no"}),
+        ("alice --reason oh no", {"who": "alice", "reason": "oh no"}),
         ("alice 2h -- --silent", {"who": "alice", "span": timedelta(hours=2), "reason": "--silent"}),
         ("-dash- 2h", {"who": "-dash-", "span": timedelta(hours=2)}),
         ('alice 2h "quoted" reason', {"who": "alice", "span": timedelta(hours=2), "reason": '"quoted" reason'}),
@@ -137,7 +139,8 @@ def test_the_wrong_word_is_named_with_what_was_expected(
 def test_where_there_are_no_options_hyphens_are_text() -> None:
     assert parsed(echo, "--help -x")["text"] == "--help -x"
     assert parsed(echo, "-- so")["text"] == "-- so"
-    assert parsed(echo, "--text files")["text"] == "--text files"
+    assert parsed(echo, "--texts files")["text"] == "--texts files"
+    assert parsed(echo, "--text two words")["text"] == "two words"
     assert parsed(echo, '--text="two words"')["text"] == "two words"
 
 
