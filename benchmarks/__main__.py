@@ -23,7 +23,7 @@ Compared = tuple[str, str, dict[str, object], dict[str, Figures]]
 """Title, notes, settings, figures."""
 _DECODING = ("slixmpp", "aioxmpp", "botkit-decode")
 _PIPELINE = ("slixmpp", "botkit", "botkit-keeper")
-_ALL = ("slixmpp", "aioxmpp", "botkit-decode", "botkit", "botkit-keeper")
+_CANNED = ("slixmpp", "botkit-decode", "botkit", "botkit-keeper")
 _HELD = ("slixmpp", "botkit")
 
 
@@ -64,7 +64,7 @@ async def _run(bench: str, options: argparse.Namespace, console: Console, progre
 async def _receive(options: argparse.Namespace, progress: Progress, usual: tuple[str, ...] = _DECODING) -> Compared:
     asked = receive.Settings(
         receivers=_receivers(options, usual),
-        messages=options.messages or 2000,
+        messages=options.messages or 1500,
         warm_up=options.warm_up,
         rounds=options.rounds,
         talkers=options.talkers,
@@ -91,8 +91,8 @@ async def _pipeline(options: argparse.Namespace, progress: Progress) -> Compared
 
 async def _canned(options: argparse.Namespace, progress: Progress) -> Compared:
     asked = canned.Settings(
-        receivers=_receivers(options, _ALL),
-        messages=options.messages or 5000,
+        receivers=_receivers(options, _CANNED),
+        messages=options.messages or 4000,
         warm_up=options.warm_up,
         rounds=options.rounds,
         generation=Generation(options.prosody),
@@ -129,7 +129,7 @@ async def _catch_up(options: argparse.Namespace, progress: Progress) -> report.S
 
 
 async def _memory(options: argparse.Namespace, progress: Progress) -> report.Sheet:
-    size = options.rooms or 100, options.occupants, options.messages or 20_000
+    size = options.rooms or 100, options.occupants, options.messages or 10_000
     return await memory.run(Generation(options.prosody), _receivers(options, _HELD), size, progress)
 
 
