@@ -106,6 +106,12 @@ class MessageLog(Protocol):
     async def find(self, query: LogQuery) -> list[LogRow]:
         """Messages, oldest first."""
 
+    async def counts(self, room: Address, times: Sequence[datetime]) -> list[int]:
+        """How many messages there are from each of ``times`` (rising) up to the next; what was retracted is left out.
+
+        One number less than there are times.
+        """
+
     async def rooms(self) -> list[Address]:
         """Every room that has at least one message."""
 

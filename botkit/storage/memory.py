@@ -9,6 +9,7 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from botkit.model.address import Address
 from botkit.model.archive import (
@@ -205,6 +206,11 @@ class MemoryLog:
         rows = [r for r in self._shelf.in_room.get(query.room, ()) if r.corrects is None and _fits(r, query)]
         rows.sort(key=lambda r: r.order)
         return [_log_row(r) for r in rows[len(rows) - min(max(query.limit, 0), len(rows)) :]]
+
+    async def counts(self, room: Address, times: Sequence[datetime]) -> list[int]:
+        """How many messages from each of ``times`` up to the next."""
+        said = [r for r in self._shelf.in_room.get(room, ()) if r.corrects is None and r.retracted is None]
+        return [sum(start <= r.said.at < end for r in said) for start, end in pairwise(times)]
 
     async def rooms(self) -> list[Address]:
         """Every room with at least one message."""

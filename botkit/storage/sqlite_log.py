@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from botkit.model.address import Address
@@ -100,6 +101,10 @@ class SqliteLog:
         found = await self._connections.read(_many, sql, (self._account, str(query.room), *values, max(query.limit, 0)))
         return [_log_row(query.room, row) for row in reversed(found)]
 
+    async def counts(self, room: Address, times: Sequence[datetime]) -> list[int]:
+        """How many messages from each of ``times`` up to the next."""
+        return await self._connections.read(_counted, self._account, str(room), [micros(at) for at in times])
+
     async def rooms(self) -> list[Address]:
         """Every room with at least one message."""
         found = await self._connections.read(
@@ -146,6 +151,14 @@ def _one(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> t
 
 def _many(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     return connection.execute(sql, values).fetchall()
+
+
+def _counted(connection: sqlite3.Connection, account: str, room: str, times: Sequence[int]) -> list[int]:
+    sql = (
+        "SELECT count(*) FROM message WHERE room = (SELECT id FROM room WHERE account = ? AND address = ?)"
+        " AND at >= ? AND at < ? AND corrects IS NULL AND retracted IS NULL"
+    )
+    return [connection.execute(sql, (account, room, *span)).fetchone()[0] for span in pairwise(times)]
 
 
 def _conditions(query: LogQuery) -> tuple[str, list[object]]:

@@ -132,6 +132,15 @@ async def test_find_gives_the_newest_oldest_first_within_its_bounds(log: Message
     assert await shown(log, **bounds) == ["message 2", "message 3"]
 
 
+async def test_messages_are_counted_between_times(log: MessageLog) -> None:
+    await log.write([said(n) for n in (1, 2, 3, 7)])
+    await log.write([corrected(8, 7, "better"), moderated("a2"), said(4, room=OTHER)])
+    times = [NOON + timedelta(minutes=n) for n in (0, 2, 4, 6, 7, 8)]
+    assert await log.counts(ROOM, times) == [1, 1, 0, 0, 1]
+    assert await log.counts(ROOM, times[:1]) == []
+    assert await log.counts(Address.parse("none@rooms.example.org"), times[:2]) == [0]
+
+
 async def test_find_by_author(log: MessageLog) -> None:
     real = Address.parse("romeo@example.org/orchard")
     await log.write(
