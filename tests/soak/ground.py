@@ -168,7 +168,9 @@ async def prepared(
     rng = random.Random(seed)
     names = ["owner", "reader", _ACCOUNT, "thief", *PEOPLE]
     # A destroyed room may be made again at once.
-    options = ProsodyOptions(smacks_hibernation_time=_HIBERNATES, muc_config="muc_tombstones = false")
+    options = ProsodyOptions(
+        smacks_hibernation_time=_HIBERNATES, muc_config="muc_tombstones = false\nmax_archive_query_results = 1000"
+    )
     install = await asyncio.to_thread(find_or_fetch, generation)
     server = Prosody(install, options=options, accounts=dict.fromkeys(names, "secret"), keep=True)
     try:

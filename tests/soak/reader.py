@@ -18,7 +18,7 @@ from tests.server.wire import CLIENT, body
 _MAM = "{urn:xmpp:mam:2}"
 _FORWARD = "{urn:xmpp:forward:0}"
 _DELAY = "{urn:xmpp:delay}"
-_PAGE = 100
+_PAGE = 1000
 _PATIENCE = 60.0
 
 
