@@ -29,7 +29,7 @@ class SendMessage:
 
     ``quote`` is the text that a reply carries for old clients. ``ephemeral`` asks the
     server not to keep it (XEP-0334 ``no-store``). ``url`` is sent as an attachment, too (XEP-0066).
-    ``unstyled`` keeps clients from reading markup in it (XEP-0393 §5). A text that is too long for one message is
+    ``unstyled`` keeps clients from reading markup in it (XEP-0393 §7). A text that is too long for one message is
     sent as several if ``split``, else refused. ``message_id`` None: a new one; given where the same message is sent
     again. ``answers`` says whom this answers (``Occupant.identity``, or an address) for the guard against loops.
     """

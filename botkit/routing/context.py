@@ -241,15 +241,15 @@ class Context(Generic[C]):
             return await answers.perform(action, self.services.link)
         return await self.services.link.perform(action)
 
-    async def reply(self, text: str, *, quote: bool = False) -> Sent:
+    async def reply(self, text: str, *, quote: bool = False, unstyled: bool = False) -> Sent:
         """Say ``text`` where the event came from: the room, the private chat with the occupant, or the 1:1 chat.
 
         ``quote`` makes it a reply to the message (XEP-0461), with its text quoted for old clients;
-        without an id to point at it stays a plain message. Raises ``MisuseError`` where there is
-        no place to answer in, or the text is too long or empty; ``NotSamePerson`` where a private
-        answer would reach somebody else.
+        without an id to point at it stays a plain message. ``unstyled``: clients show it as it is, whatever stars and
+        underscores are in it. Raises ``MisuseError`` where there is no place to answer in, or the text is too long or
+        empty; ``NotSamePerson`` where a private answer would reach somebody else.
         """
-        sent = await self.perform(self.answer(text, quote=quote))
+        sent = await self.perform(replace(self.answer(text, quote=quote), unstyled=unstyled))
         assert sent is not None, "Link.perform gives a Sent for every SendMessage"
         return sent
 

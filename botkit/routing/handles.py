@@ -95,11 +95,13 @@ class RoomHandle:
 
     # --- saying -----------------------------------------------------------------------------------------------
 
-    async def say(self, text: str, *, priority: Priority = Priority.REPLY) -> Sent:
-        """Say ``text`` to all; ``update`` of what this returns changes it. Raises ``MisuseError`` for a text that
-        cannot be sent, ``OutboxFull`` where too much waits already."""
+    async def say(self, text: str, *, priority: Priority = Priority.REPLY, unstyled: bool = False) -> Sent:
+        """Say ``text`` to all; ``update`` of what this returns changes it. ``unstyled``: shown as it is (XEP-0393 §7).
+
+        Raises ``MisuseError`` for a text that cannot be sent, ``OutboxFull`` where too much waits already.
+        """
         sent = await self._link.perform(
-            SendMessage(to=self.address, body=sayable(text), groupchat=True, priority=priority)
+            SendMessage(to=self.address, body=sayable(text), groupchat=True, priority=priority, unstyled=unstyled)
         )
         assert sent is not None, "Link.perform gives a Sent for every SendMessage"
         return sent

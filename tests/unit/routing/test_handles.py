@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from botkit.errors import Forbidden, MisuseError
-from botkit.model.actions import Moderate, React, RetractOwn, SetAffiliation, SetRole, SetSubject
+from botkit.model.actions import Moderate, React, RetractOwn, SendMessage, SetAffiliation, SetRole, SetSubject
 from botkit.model.address import Address
 from botkit.model.events import RoomMessage
 from botkit.model.messages import ArchiveId, Content
@@ -34,6 +34,11 @@ def there(link: FakeLink, nick: str, **more: object) -> Occupant:
     occupant = make_occupant(ROOM, nick, **more)  # type: ignore[arg-type]
     link.set_occupant(occupant)
     return occupant
+
+
+async def test_what_is_said_may_ask_to_be_shown_as_it_is(link: FakeLink, room: RoomHandle) -> None:
+    await room.say("> _ <", unstyled=True)
+    assert link.done == [SendMessage(to=ROOM, body="> _ <", groupchat=True, unstyled=True)]
 
 
 async def test_kick_devoice_and_voice_set_the_role(link: FakeLink, room: RoomHandle) -> None:
