@@ -12,7 +12,7 @@ from botkit.model.archive import ArchiveQuery, Cursor, Gap, LogChange, LogQuery,
 from botkit.model.forms import CommandAnswer, CommandRequest
 from botkit.model.jobs import FireKey, FireRecord, JobInfo, JobRecord, Missed
 from botkit.model.measures import Measure
-from botkit.model.messages import ArchiveId
+from botkit.model.messages import ArchiveId, MessageId
 from botkit.model.notices import NoticeState, StoredNotice
 from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings
 from botkit.model.status import BotStatus
@@ -289,10 +289,11 @@ class JobStore(Protocol):
 class NoticeStore(Protocol):
     """Notices of one account, kept across restarts and crashes. All raise ``StoreError``."""
 
-    async def add(self, parts: Sequence[StoredNotice]) -> bool:
+    async def add(self, parts: Sequence[StoredNotice]) -> list[int] | None:
         """Keep the parts of one notice, all or none, on the disk itself when this returns.
 
-        False: there is a notice of this key already, done or not, and nothing was written.
+        The numbers of those that they replace: of the same recipient and topic, still waiting, and not due before
+        them. None: there is a notice of this key already, done or not, and nothing was written.
         """
 
     async def of_key(self, key: str) -> list[StoredNotice]:
@@ -301,8 +302,23 @@ class NoticeStore(Protocol):
     async def open(self) -> list[StoredNotice]:
         """All that are waiting or being sent, in the order in which they were written."""
 
-    async def begin(self, number: int, *, at: datetime, sent_as: str | None, anchor: str | None) -> None:
-        """It is about to be sent: on the disk itself when this returns. The first ``at`` and ``anchor`` stay."""
+    async def told(self, to: Address, topic: str) -> StoredNotice | None:
+        """The last message of a topic that corrects nothing and is done, if it is all of its notice."""
+
+    async def begin(
+        self,
+        number: int,
+        *,
+        at: datetime,
+        sent_as: str | None,
+        anchor: str | None,
+        stay: str | None = None,
+        replaces: MessageId | None = None,
+    ) -> bool:
+        """It is about to be sent: on the disk itself when this returns. The first ``at`` and ``anchor`` stay.
+
+        False: it must not be, as it is settled; it was replaced, for example.
+        """
 
     async def settle(
         self,
@@ -313,7 +329,7 @@ class NoticeStore(Protocol):
         archive_id: ArchiveId | None = None,
         reason: str | None = None,
     ) -> None:
-        """It is done, expired or failed."""
+        """It is done, expired, replaced or failed."""
 
     async def forget(self, before: datetime) -> int:
         """Forget what was settled before this time; its keys may be used again. Returns how many."""

@@ -121,6 +121,9 @@ class Notice:
 
     ``to`` is a room's or an account's bare JID; ``groupchat`` says which. A notice whose ``key`` was used before is
     not sent again; None: it has no other like it. It is not sent before ``not_before``, nor begun after ``expires``.
+
+    A notice takes the place of the one before it of the same ``topic`` to the same recipient: in the queue if that
+    waits still, else by correcting it (XEP-0308), else, where no correction would be believed, as a message of its own.
     """
 
     to: Address
@@ -130,6 +133,7 @@ class Notice:
     not_before: datetime | None = None
     expires: datetime | None = None
     split: bool = True
+    topic: str | None = None
 
 
 Action = SendMessage | React | RetractOwn | Moderate | SetRole | SetAffiliation | SetSubject | Invite | Notice

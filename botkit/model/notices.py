@@ -18,6 +18,7 @@ class NoticeState(Enum):
     DONE = "done"
     EXPIRED = "expired"
     FAILED = "failed"  # refused for good; ``reason`` says why
+    REPLACED = "replaced"  # a later notice of its topic came before it was sent
 
     @property
     def is_open(self) -> bool:
@@ -33,6 +34,9 @@ class StoredNotice:
     ``attempted`` is the time of the first attempt, ``sent_as`` the nick that we had at the last one. ``anchor`` is the
     archive's newest id before the first attempt: what was sent stands behind it. "": the archive was empty; None: it
     could not be asked. ``number`` is the order in which notices were written; 0 before that.
+
+    ``topic`` as of ``Notice``. ``stay`` names the stay in the room in which it was last sent, ``replaces`` the message
+    that it corrects then; None: it is a message of its own.
     """
 
     key: str
@@ -53,3 +57,10 @@ class StoredNotice:
     archive_id: ArchiveId | None = None
     reason: str | None = None
     number: int = 0
+    topic: str | None = None
+    replaces: MessageId | None = None
+    stay: str | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """True if it is not begun and need not be any more."""
+        return self.state is NoticeState.WAITING and self.expires is not None and now >= self.expires

@@ -128,6 +128,7 @@ def _outgoing(book: _Book, parts: Parts) -> None:
         ("done", counters.notices_done),
         ("expired", counters.notices_expired),
         ("failed", counters.notices_failed),
+        ("replaced", counters.notices_replaced),
     )
     book.add(
         _COUNTER, "notices", "Notices, by how they ended.", ("result",), [((end,), count) for end, count in notices]

@@ -261,6 +261,7 @@ class Context(Generic[C]):
         key: str | None = None,
         not_before: datetime | None = None,
         expires: datetime | None = None,
+        topic: str | None = None,
     ) -> Sent:
         """Have ``text`` said exactly once here, or to ``to`` (a room of ours, or an account), across crashes too.
 
@@ -276,6 +277,7 @@ class Context(Generic[C]):
             key=key,
             not_before=not_before,
             expires=expires,
+            topic=topic,
         )
         sent = await self.perform(notice)
         assert sent is not None, "Link.perform gives a Sent for every Notice"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from botkit.model.messages import ArchiveId
+from botkit.model.address import Address
+from botkit.model.messages import ArchiveId, MessageId
 from botkit.model.notices import NoticeState, StoredNotice
 
 
@@ -17,15 +18,19 @@ class MemoryNotices:
         self._rows: dict[int, StoredNotice] = {}
         self._number = 0
 
-    async def add(self, parts: Sequence[StoredNotice]) -> bool:
+    async def add(self, parts: Sequence[StoredNotice]) -> list[int] | None:
         """See ``ports.NoticeStore``."""
         taken = {(row.key, row.part) for row in self._rows.values()}
         if any((one.key, one.part) in taken for one in parts):
-            return False
+            return None
+        replaced = [number for number, row in self._rows.items() if _replaces(parts[0], row)]
+        for number in replaced:
+            old = self._rows[number]
+            self._rows[number] = replace(old, state=NoticeState.REPLACED, settled=parts[0].created)
         for one in parts:
             self._number += 1
             self._rows[self._number] = replace(one, number=self._number)
-        return True
+        return replaced
 
     async def of_key(self, key: str) -> list[StoredNotice]:
         """See ``ports.NoticeStore``."""
@@ -35,19 +40,40 @@ class MemoryNotices:
         """See ``ports.NoticeStore``."""
         return [row for row in self._rows.values() if row.state.is_open]
 
-    async def begin(self, number: int, *, at: datetime, sent_as: str | None, anchor: str | None) -> None:
+    async def told(self, to: Address, topic: str) -> StoredNotice | None:
+        """See ``ports.NoticeStore``."""
+        for row in reversed(self._rows.values()):
+            same = row.to == to and row.topic == topic and row.replaces is None
+            if same and row.state is NoticeState.DONE:
+                return row if len(await self.of_key(row.key)) == 1 else None
+        return None
+
+    async def begin(
+        self,
+        number: int,
+        *,
+        at: datetime,
+        sent_as: str | None,
+        anchor: str | None,
+        stay: str | None = None,
+        replaces: MessageId | None = None,
+    ) -> bool:
         """See ``ports.NoticeStore``."""
         row = self._rows[number]
-        if row.state.is_open:
-            first = row.attempted is None
-            self._rows[number] = replace(
-                row,
-                state=NoticeState.SENDING,
-                attempted=at if first else row.attempted,
-                anchor=anchor if first else row.anchor,
-                sent_as=sent_as,
-                tries=row.tries + 1,
-            )
+        if not row.state.is_open:
+            return False
+        first = row.attempted is None
+        self._rows[number] = replace(
+            row,
+            state=NoticeState.SENDING,
+            attempted=at if first else row.attempted,
+            anchor=anchor if first else row.anchor,
+            sent_as=sent_as,
+            tries=row.tries + 1,
+            stay=stay,
+            replaces=replaces,
+        )
+        return True
 
     async def settle(
         self,
@@ -69,3 +95,9 @@ class MemoryNotices:
         for number in old:
             del self._rows[number]
         return len(old)
+
+
+def _replaces(new: StoredNotice, row: StoredNotice) -> bool:
+    if new.topic is None or (row.topic, row.to, row.state) != (new.topic, new.to, NoticeState.WAITING):
+        return False
+    return new.not_before is None or (row.not_before is not None and row.not_before >= new.not_before)

@@ -105,7 +105,15 @@ _NOTICES = (
     "CREATE INDEX notice_open ON notice (account, number) WHERE state IN ('waiting', 'sending')",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES, _ONCE, _JOBS, _NOTICES)
+_TOPICS = (
+    # "replaces" is the message that a row corrects, "stay" the stay in the room in which it was last sent.
+    "ALTER TABLE notice ADD COLUMN topic TEXT",
+    "ALTER TABLE notice ADD COLUMN stay TEXT",
+    "ALTER TABLE notice ADD COLUMN replaces TEXT",
+    "CREATE INDEX notice_topic ON notice (account, recipient, topic, number) WHERE topic IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES, _ONCE, _JOBS, _NOTICES, _TOPICS)
 """Migration n (from 1) brings a database from version n - 1 to n, in one transaction."""
 
 VERSION = len(MIGRATIONS)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +12,12 @@ from botkit.model.messages import ArchiveId, MessageId
 from botkit.model.notices import NoticeState, StoredNotice
 from botkit.storage.sqlite_base import Connections
 from botkit.storage.sqlite_shelf import micros, moment, moment_or_none
+from botkit.storage.sqlite_together import Together
 
 _COLUMNS = (
     "number, key, part, recipient, groupchat, text, message_id, created, not_before, expires,"
-    " state, attempted, anchor, sent_as, tries, settled, archive_id, reason"
+    " state, attempted, anchor, sent_as, tries, settled, archive_id, reason,"
+    " topic, stay, replaces"
 )
 _OPEN = tuple(state.value for state in NoticeState if state.is_open)
 
@@ -27,33 +28,44 @@ class SqliteNotices:
     def __init__(self, connections: Connections, account: str) -> None:
         self._connections = connections
         self._account = account
+        self._together = Together(connections)
 
-    async def add(self, parts: Sequence[StoredNotice]) -> bool:
+    async def add(self, parts: Sequence[StoredNotice]) -> list[int] | None:
         """See ``ports.NoticeStore``."""
-        return await self._connections.write(self._add, parts)
+        return await self._together.do(self._add, parts)
 
-    def _add(self, connection: sqlite3.Connection, parts: Sequence[StoredNotice]) -> bool:
+    def _add(self, connection: sqlite3.Connection, parts: Sequence[StoredNotice]) -> list[int] | None:
         rows = [
             (
                 self._account, one.key, one.part, str(one.to), one.groupchat, one.text, one.message_id,
-                micros(one.created), _or_none(one.not_before), _or_none(one.expires), one.state.value,
+                micros(one.created), _or_none(one.not_before), _or_none(one.expires), one.state.value, one.topic,
             )
             for one in parts
         ]  # fmt: skip
-        with _on_disk(connection):
-            # One statement, hence all or none; and other programs that use the same database see either.
-            places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))
-            try:
-                connection.execute(
-                    "INSERT INTO notice (account, key, part, recipient, groupchat, text, message_id, created,"
-                    f" not_before, expires, state) VALUES {places}",
-                    [value for row in rows for value in row],
-                )
-            except sqlite3.IntegrityError as problem:
-                if problem.sqlite_errorname != "SQLITE_CONSTRAINT_UNIQUE":
-                    raise
-                return False
-        return True
+        taken = connection.execute(
+            f"SELECT 1 FROM notice WHERE account = ? AND key = ? AND part IN ({', '.join('?' * len(parts))})",
+            (self._account, parts[0].key, *(one.part for one in parts)),
+        ).fetchone()
+        if taken is not None:
+            return None
+        replaced = self._replace(connection, parts[0])
+        connection.executemany(
+            "INSERT INTO notice (account, key, part, recipient, groupchat, text, message_id, created, not_before,"
+            " expires, state, topic) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        return replaced
+
+    def _replace(self, connection: sqlite3.Connection, new: StoredNotice) -> list[int]:
+        if new.topic is None:
+            return []
+        due = _or_none(new.not_before)
+        rows = connection.execute(
+            "UPDATE notice SET state = 'replaced', settled = ? WHERE account = ? AND recipient = ? AND topic = ?"
+            " AND state = 'waiting' AND (? IS NULL OR not_before >= ?) RETURNING number",
+            (micros(new.created), self._account, str(new.to), new.topic, due, due),
+        )
+        return sorted(number for (number,) in rows)
 
     async def of_key(self, key: str) -> list[StoredNotice]:
         """See ``ports.NoticeStore``."""
@@ -70,15 +82,34 @@ class SqliteNotices:
         )
         return [_notice(row) for row in rows]
 
-    async def begin(self, number: int, *, at: datetime, sent_as: str | None, anchor: str | None) -> None:
+    async def told(self, to: Address, topic: str) -> StoredNotice | None:
         """See ``ports.NoticeStore``."""
-        await self._connections.write(
-            self._change,
-            "UPDATE notice SET state = 'sending', anchor = iif(attempted IS NULL, ?, anchor),"
-            " attempted = coalesce(attempted, ?), sent_as = ?, tries = tries + 1"
-            " WHERE account = ? AND number = ? AND state IN ('waiting', 'sending')",
-            (anchor, micros(at), sent_as, self._account, number),
+        rows = await self._connections.read(
+            self._find,
+            "recipient = ? AND topic = ? AND state = 'done' AND replaces IS NULL ORDER BY number DESC LIMIT 1",
+            (str(to), topic),
         )
+        return rows[0] if rows and len(await self.of_key(rows[0].key)) == 1 else None
+
+    async def begin(
+        self,
+        number: int,
+        *,
+        at: datetime,
+        sent_as: str | None,
+        anchor: str | None,
+        stay: str | None = None,
+        replaces: MessageId | None = None,
+    ) -> bool:
+        """See ``ports.NoticeStore``."""
+        changed = await self._together.do(
+            _change,
+            "UPDATE notice SET state = 'sending', anchor = iif(attempted IS NULL, ?, anchor),"
+            " attempted = coalesce(attempted, ?), sent_as = ?, stay = ?, replaces = ?, tries = tries + 1"
+            " WHERE account = ? AND number = ? AND state IN ('waiting', 'sending')",
+            (anchor, micros(at), sent_as, stay, replaces, self._account, number),
+        )
+        return changed > 0
 
     async def settle(
         self,
@@ -90,15 +121,11 @@ class SqliteNotices:
         reason: str | None = None,
     ) -> None:
         """See ``ports.NoticeStore``."""
-        await self._connections.write(
-            self._change,
+        await self._together.do(
+            _change,
             "UPDATE notice SET state = ?, settled = ?, archive_id = ?, reason = ? WHERE account = ? AND number = ?",
             (state.value, micros(at), archive_id, reason, self._account, number),
         )
-
-    def _change(self, connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> None:
-        with _on_disk(connection):
-            connection.execute(sql, values)
 
     async def forget(self, before: datetime) -> int:
         """See ``ports.NoticeStore``."""
@@ -113,14 +140,8 @@ class SqliteNotices:
         ).rowcount
 
 
-@contextmanager
-def _on_disk(connection: sqlite3.Connection) -> Iterator[None]:
-    """As for modules' values: nothing could bring it back after a power cut."""
-    connection.execute("PRAGMA synchronous = FULL")
-    try:
-        yield
-    finally:
-        connection.execute("PRAGMA synchronous = NORMAL")
+def _change(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> int:
+    return connection.execute(sql, values).rowcount
 
 
 def _or_none(time: datetime | None) -> int | None:
@@ -129,11 +150,11 @@ def _or_none(time: datetime | None) -> int | None:
 
 def _notice(row: tuple[Any, ...]) -> StoredNotice:
     (number, key, part, to, groupchat, text, message_id, created, not_before, expires, state, attempted, anchor,
-     sent_as, tries, settled, archive_id, reason) = row  # fmt: skip
+     sent_as, tries, settled, archive_id, reason, topic, stay, replaces) = row  # fmt: skip
     return StoredNotice(
         number=number, key=key, part=part, to=Address.received(to), groupchat=bool(groupchat), text=text,
         message_id=MessageId(message_id), created=moment(created), not_before=moment_or_none(not_before),
         expires=moment_or_none(expires), state=NoticeState(state), attempted=moment_or_none(attempted),
         anchor=anchor, sent_as=sent_as, tries=tries, settled=moment_or_none(settled), archive_id=archive_id,
-        reason=reason,
+        reason=reason, topic=topic, stay=stay, replaces=replaces,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from botkit.ports import Link
 
 _SKEW = timedelta(minutes=10)
 _MOST_PAGES = 200
+_PAGES_TO_STAND = 5  # what was sent stands right behind its anchor, unless it had to wait for its turn
 
 
 class Finder:
@@ -54,6 +55,24 @@ class Finder:
             return await self._search(ArchiveQuery(archive=archive, start=start), notice)
         except StanzaError:
             return None
+
+    async def stands(self, notice: StoredNotice) -> bool:
+        """False if what was sent is certainly not there any more: somebody took it away. Raises ``LinkError``."""
+        if not notice.groupchat or notice.archive_id is None or notice.anchor is None:
+            return True
+        after = ArchiveId(notice.anchor) if notice.anchor else None
+        for _ in range(_PAGES_TO_STAND):
+            try:
+                page = await self._link.page(ArchiveQuery(archive=notice.to, after=after))
+            except StanzaError:  # the anchor has expired, and nobody can say
+                return True
+            for row in page.rows:
+                if row.archive_id == notice.archive_id:  # a tombstone has the same id (XEP-0424 §5.1)
+                    return isinstance(row.event, RoomMessage)
+            if page.complete or page.last is None or page.last == after:
+                return False
+            after = page.last
+        return True
 
     async def _search(self, query: ArchiveQuery, notice: StoredNotice) -> ArchiveId | None:
         after = query.after

@@ -18,26 +18,22 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from botkit.errors import LinkClosed, LinkError, MisuseError, OutboxFull, RequestTimeout, StanzaError, StoreError
-from botkit.model.actions import Notice, Priority, SendMessage, Sent
+from botkit.errors import LinkClosed, LinkError, MisuseError, OutboxFull, RequestTimeout, StoreError
+from botkit.model.actions import Notice, Sent
 from botkit.model.address import Address
 from botkit.model.messages import ArchiveId, MessageId
 from botkit.model.notices import NoticeState, StoredNotice
 from botkit.model.rooms import RoomState
 from botkit.ports import Clock, Link, NoticeStore
-from botkit.services.outbox.entry import Entry
-from botkit.services.outbox.finding import Finder
+from botkit.services.outbox.delivery import Delivery
+from botkit.services.outbox.pile import Book, Pile
 from botkit.services.outbox.sender import Sender
 
 _log = logging.getLogger(__name__)
 
-_REFLECTED_WITHIN = 30.0
-_SETTLING = 3.0  # an archive may write what it was told a moment later
 _AGAIN = 5.0  # after the network or the store failed
-_FIRST_REFUSAL, _LONGEST_REFUSAL, _MOST_REFUSALS = 60.0, 3600.0, 20
 _KEPT = timedelta(days=30)  # for as long a key is not used again
 _DAY = 86_400.0
 _LOOK_AGAIN = 3600.0
@@ -58,21 +54,17 @@ class Notices:
         self._link = link
         self._store = store
         self._clock = clock
-        self._sender = sender
         self._split = split
         self._most = most
-        self._finder = Finder(link)
-        self._open: dict[Address, dict[int, StoredNotice]] = {}
-        self._entries: dict[int, Entry] = {}  # sent by this process
-        self._refused_until: dict[int, datetime] = {}
-        self._awaiting: dict[int, list[asyncio.Future[StoredNotice]]] = {}
+        self._book = Book()
+        self._delivery = Delivery(link, store, clock, sender, self._book)
         self._wake: dict[Address, asyncio.Event] = {}
         self._group: asyncio.TaskGroup | None = None
 
     @property
     def waiting(self) -> int:
         """How many are not done."""
-        return sum(map(len, self._open.values()))
+        return self._book.count
 
     # --- in ---------------------------------------------------------------------------------------------------
 
@@ -84,9 +76,10 @@ class Notices:
         if self.waiting + len(texts) > self._most:
             raise OutboxFull(f"{self.waiting} notices wait already")
         parts = self._parts(notice, texts)
-        kept = await self._store.add(parts)
+        replaced = await self._store.add(parts)
         rows = await self._store.of_key(parts[0].key)
-        if kept:
+        if replaced is not None:
+            self._delivery.were_replaced(notice.to, replaced)
             self._take_in(rows)
         return Sent(
             rows[0].message_id, parts=tuple(row.message_id for row in rows), following=_Following(self, tuple(rows))
@@ -105,6 +98,7 @@ class Notices:
                 created=self._clock.now(),
                 not_before=notice.not_before,
                 expires=notice.expires,
+                topic=notice.topic,
             )
             for part, text in enumerate(texts)
         ]
@@ -112,16 +106,16 @@ class Notices:
     def _take_in(self, rows: list[StoredNotice]) -> None:
         for row in rows:
             if row.state.is_open:
-                self._open.setdefault(row.to, {}).setdefault(row.number, row)
+                self._book.put(row)
         for to in {row.to for row in rows}:
             self.kick(to)
 
     def kick(self, to: Address | None = None) -> None:
         """Look again what can be sent to ``to`` (None: to anybody), as something has changed."""
-        for each in tuple(self._open) if to is None else (to,):
+        for each in self._book.recipients() if to is None else (to,):
             if each in self._wake:
                 self._wake[each].set()
-            elif self._group is not None and self._open.get(each):
+            elif self._group is not None and self._book.pile(each) is not None:
                 self._wake[each] = asyncio.Event()
                 self._group.create_task(self._serve(each), name=f"notices to {each}")
 
@@ -154,9 +148,9 @@ class Notices:
         """Send what there is for one recipient, in order, until there is nothing more."""
         wake = self._wake[to]
         try:
-            while rows := self._open.get(to):
+            while pile := self._book.pile(to):
                 wake.clear()
-                row, wait = self._next(rows)
+                row, wait = self._next(pile)
                 if row is not None:
                     wait = await self._attempt(row)
                 if wait > 0:
@@ -167,21 +161,24 @@ class Notices:
     async def _attempt(self, row: StoredNotice) -> float:
         """Bring one notice on; how long to wait before anything else is tried."""
         try:
-            return await self._advance(row)
+            return await self._delivery.advance(row)
         except (LinkError, StoreError) as problem:
             _log.warning("a notice to %s waits: %s", row.to, problem)
         except Exception as problem:  # a boundary: one notice's fault must not stop the others
             _log.error("a notice to %s could not be sent", row.to, exc_info=problem)
         return _AGAIN
 
-    def _next(self, rows: dict[int, StoredNotice]) -> tuple[StoredNotice | None, float]:
+    def _next(self, pile: Pile) -> tuple[StoredNotice | None, float]:
         """The first that is due or has expired; else None and how long to wait for one."""
         now = self._clock.now()
         soonest = _LOOK_AGAIN
-        for number, row in rows.items():
-            if _is_over(row, now):
+        for row in pile.in_order():
+            if row.is_over(now):
                 return row, 0.0
-            due = max((t for t in (row.not_before, self._refused_until.get(number)) if t is not None), default=now)
+            if pile.earlier_of_topic(row) is not None:  # that one first: it may have to be corrected
+                continue
+            refused = None if pile.is_superseded(row, now) else self._book.refused_until.get(row.number)
+            due = max((t for t in (row.not_before, refused) if t is not None), default=now)
             if due <= now and self._is_reachable(row):
                 return row, 0.0
             times = [t for t in (due, row.expires) if t is not None and t > now]
@@ -204,139 +201,15 @@ class Notices:
         info = self._link.room(row.to)
         return info is not None and info.state is RoomState.JOINED and info.me is not None
 
-    # --- one notice -------------------------------------------------------------------------------------------
-
-    async def _advance(self, row: StoredNotice) -> float:
-        under_way = self._entries.get(row.number)
-        if under_way is not None and under_way.queued:  # told to wait, and sent again by the sender
-            return _AGAIN
-        if row.state is NoticeState.SENDING:
-            found = await self._was_sent(row)
-            if found is not None:
-                await self._settle(row, NoticeState.DONE, archive_id=found or None)
-                return 0.0
-        if _is_over(replace(row, state=NoticeState.WAITING), self._clock.now()):
-            await self._settle(row, NoticeState.EXPIRED)
-            return 0.0
-        anchor = row.anchor if row.attempted is not None else await self._finder.anchor(row.to, groupchat=row.groupchat)
-        row = await self._begin(row, anchor)
-        (entry,) = await self._sender.send([self._message(row)])
-        self._entries[row.number] = entry
-        return await self._follow(row, entry)
-
-    async def _was_sent(self, row: StoredNotice) -> ArchiveId | None:
-        """Its archive id if it was sent, "" if it was and has none; None if it certainly was not, or nobody can say."""
-        entry = self._entries.get(row.number)
-        if entry is None and row.attempted is not None:
-            passed = (self._clock.now() - row.attempted).total_seconds()
-            if 0 <= passed < _SETTLING:
-                await self._clock.sleep(_SETTLING - passed)
-        found = await self._finder.find(row)
-        if found is None and entry is not None and entry.ended is None:
-            if entry.reflected:
-                return entry.archive_id or ArchiveId("")
-            if not row.groupchat:  # the same session still: our server has taken it, and handled it before our question
-                return ArchiveId("")
-        return found
-
-    async def _begin(self, row: StoredNotice, anchor: str | None) -> StoredNotice:
-        info = self._link.room(row.to)
-        sent_as = info.me.nick if info is not None and info.me is not None else None
-        at = self._clock.now()
-        await self._store.begin(row.number, at=at, sent_as=sent_as, anchor=anchor)
-        first = row.attempted is None
-        row = replace(
-            row,
-            state=NoticeState.SENDING,
-            attempted=at if first else row.attempted,
-            anchor=anchor if first else row.anchor,
-            sent_as=sent_as,
-            tries=row.tries + 1,
-        )
-        self._open[row.to][row.number] = row
-        return row
-
-    def _message(self, row: StoredNotice) -> SendMessage:
-        return SendMessage(
-            to=row.to,
-            body=row.text,
-            groupchat=row.groupchat,
-            priority=Priority.NOTICE,
-            split=False,
-            message_id=row.message_id,
-        )
-
-    async def _follow(self, row: StoredNotice, entry: Entry) -> float:
-        """Wait for what becomes of it."""
-        if not row.groupchat:
-            found = await self._was_sent(row)
-            if isinstance(entry.ended, StanzaError):
-                return await self._refused(row, entry.ended)
-            if found is None or entry.queued:  # the session ended, or our server told us to wait
-                return _AGAIN
-            await self._settle(row, NoticeState.DONE, archive_id=found or None)
-            return 0.0
-        while True:
-            try:
-                archive_id = await entry.until_reflected(_REFLECTED_WITHIN)
-            except RequestTimeout:
-                if not entry.queued:  # else the room told us to wait
-                    return 0.0
-            except StanzaError as error:
-                return await self._refused(row, error)
-            except LinkError:
-                return 0.0
-            else:
-                await self._settle(row, NoticeState.DONE, archive_id=archive_id)
-                return 0.0
-
-    async def _refused(self, row: StoredNotice, error: StanzaError) -> float:
-        """RFC 6120 §8.3.2: "modify" never works as it is; everything else may, with rights or at another time."""
-        if error.kind == "modify" or row.tries >= _MOST_REFUSALS:
-            await self._settle(row, NoticeState.FAILED, reason=str(error))
-            return 0.0
-        pause = min(_FIRST_REFUSAL * 2.0 ** (row.tries - 1), _LONGEST_REFUSAL)
-        _log.warning("a notice to %s was refused (%s); tried again in %.0f s", row.to, error.condition, pause)
-        self._refused_until[row.number] = self._clock.now() + timedelta(seconds=pause)
-        return 0.0
-
-    async def _settle(
-        self, row: StoredNotice, state: NoticeState, *, archive_id: ArchiveId | None = None, reason: str | None = None
-    ) -> None:
-        at = self._clock.now()
-        await self._store.settle(row.number, state, at=at, archive_id=archive_id, reason=reason)
-        row = replace(row, state=state, settled=at, archive_id=archive_id, reason=reason)
-        rows = self._open[row.to]
-        del rows[row.number]
-        if not rows:
-            del self._open[row.to]
-        self._entries.pop(row.number, None)
-        self._refused_until.pop(row.number, None)
-        self._count(row)
-        for waiting in self._awaiting.pop(row.number, ()):
-            if not waiting.done():
-                waiting.set_result(row)
-
-    def _count(self, row: StoredNotice) -> None:
-        counters = self._sender.counters
-        if row.state is NoticeState.DONE:
-            counters.notices_done += 1
-        elif row.state is NoticeState.EXPIRED:
-            counters.notices_expired += 1
-            _log.warning("a notice to %s has expired unsent", row.to)
-        else:
-            counters.notices_failed += 1
-            _log.error("a notice to %s cannot be sent: %s", row.to, row.reason)
+    # --- what became of one -----------------------------------------------------------------------------------
 
     async def settled(self, row: StoredNotice, timeout: float) -> StoredNotice:
-        """Wait until ``row`` is done, expired or failed. Raises ``RequestTimeout``."""
-        if row.number not in self._open.get(row.to, {}):
+        """Wait until ``row`` is done, expired, replaced or failed. Raises ``RequestTimeout``."""
+        if not self._book.has(row):
             return next(r for r in await self._store.of_key(row.key) if r.number == row.number)
-        waiting: asyncio.Future[StoredNotice] = asyncio.get_running_loop().create_future()
-        self._awaiting.setdefault(row.number, []).append(waiting)
         try:
             async with asyncio.timeout(timeout):
-                return await waiting
+                return await self._book.settling(row)
         except TimeoutError:
             raise RequestTimeout(f"the notice to {row.to} was not said within {timeout:g} s") from None
 
@@ -360,8 +233,4 @@ class _Following:
         return rows[0].archive_id
 
     async def update(self, text: str) -> None:
-        raise MisuseError("a notice cannot be updated; it may be said at any time")
-
-
-def _is_over(row: StoredNotice, now: datetime) -> bool:
-    return row.state is NoticeState.WAITING and row.expires is not None and now >= row.expires
+        raise MisuseError("a notice is not updated, as it may be said at any time; give it a topic and say another")

@@ -44,6 +44,7 @@ class Counters:
     notices_done: int = 0
     notices_expired: int = 0
     notices_failed: int = 0
+    notices_replaced: int = 0
 
 
 class Sender:

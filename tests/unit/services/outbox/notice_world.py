@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,33 @@ class Hall(FakeLink):
         self.refusals: list[StanzaError] = []
         self.deaf = 0  # so many messages are dropped on their way
         self.silent = False  # messages arrive, and nothing comes back
-        self.add_room(make_room(ROOM, nick="herald"))
+        self.stay = 0
+        self.stays: dict[str | None, tuple[str, int]] = {}  # who said a message, in which stay
+        self.enter_room()
         self.archives[ROOM] = []
         self.archives[None] = []
 
     def leave_room(self, state: RoomState = RoomState.LOST) -> None:
         self._rooms[ROOM] = replace(self._rooms[ROOM], state=state, me=None)
 
-    def enter_room(self) -> None:
-        self.add_room(make_room(ROOM, nick="herald"))
+    def enter_room(self, nick: str = "herald") -> None:
+        self.stay += 1
+        since = self.clock.now() + timedelta(microseconds=self.stay)
+        self.add_room(replace(make_room(ROOM, nick=nick), since=since))
+
+    def shown(self) -> list[str]:
+        """What a client shows that believes no correction but those of the same occupant in the same stay."""
+        texts: dict[str, str] = {}
+        for row in self.archives[ROOM]:
+            if isinstance(row.event, RoomMessage):
+                target = row.event.content.replaces
+                if target is None:
+                    texts[row.event.message_id or row.archive_id] = row.event.body
+                elif target in texts and self.stays[target] == self.stays[row.event.message_id]:
+                    texts[target] = row.event.body
+                else:
+                    texts[row.archive_id] = f"not believed: {row.event.body}"
+        return list(texts.values())
 
     def heard(self, to: Address | None = ROOM) -> list[str]:
         """What stands in an archive."""
@@ -71,7 +90,7 @@ class Hall(FakeLink):
         elif action.groupchat:
             me = self._rooms[ROOM].me
             assert me is not None
-            event = self._write(me, action.body, sent.message_id)
+            event = self._write(me, action.body, sent.message_id, action.replaces)
             if not self.silent:
                 now.call_soon(self.hear, event)
         else:
@@ -82,11 +101,14 @@ class Hall(FakeLink):
             self.archives[None].append(ArchivedEvent(archive_id=number, at=self.clock.now(), event=direct))
         return sent
 
-    def _write(self, author: Occupant, body: str, message_id: MessageId) -> RoomMessage:
+    def _write(
+        self, author: Occupant, body: str, message_id: MessageId, replaces: MessageId | None = None
+    ) -> RoomMessage:
+        self.stays[message_id] = (author.nick, self.stay)
         number = ArchiveId(f"a{next(self.numbers)}")
         event = RoomMessage(
-            at=self.clock.now(), room=ROOM, author=author, content=Content(body=body), message_id=message_id,
-            archive_id=number if self.keeps_archive else None,
+            at=self.clock.now(), room=ROOM, author=author, content=Content(body=body, replaces=replaces),
+            message_id=message_id, archive_id=number if self.keeps_archive else None,
         )  # fmt: skip
         self.archives[ROOM].append(ArchivedEvent(archive_id=number, at=event.at, event=event))
         return event
@@ -152,8 +174,10 @@ class Stepping:
 async def process(path: Path, hall: Hall, clock: FakeClock, steps: Steps | None = None) -> AsyncIterator[Outbox]:
     """One run of the bot on the store at ``path``."""
     steps = steps or Steps(None, behind=False)
+    if hall.room(ROOM).state is RoomState.JOINED:  # type: ignore[union-attr]
+        hall.enter_room()
     async with SqliteStorage.open(path, BOT) as storage:
-        store: NoticeStore = Stepping(storage.notices, steps, frozenset({"add", "of_key", "begin", "settle"}))  # type: ignore[assignment]
+        store: NoticeStore = Stepping(storage.notices, steps, frozenset({"add", "of_key", "told", "begin", "settle"}))  # type: ignore[assignment]
         link: Link = Stepping(hall, steps, frozenset({"perform", "page"}))  # type: ignore[assignment]
         outbox = Outbox(link, store, clock)
 

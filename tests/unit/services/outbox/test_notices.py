@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reflections come at once here, or not at all."""
-    monkeypatch.setattr("botkit.services.outbox.notices._REFLECTED_WITHIN", 0.05)
+    monkeypatch.setattr("botkit.services.outbox.delivery._REFLECTED_WITHIN", 0.05)
 
 
 def tea(key: str | None = "tea", text: str = "tea at five", **more: object) -> Notice:
