@@ -74,6 +74,7 @@ class CatchUp:
         self._first = self._no_archive = self._by_time = False
         self._begun: tuple[Cursor, dict[ArchiveId, int]] | None = None
         self._oldest: Cursor | None = None
+        self._unwritten: set[ArchiveId] = set()  # of the last pages: not in the log yet, nor perhaps among the recent
         self._floor: datetime | None = None  # when the row before was said, as the log has it
         self._before: ArchiveId | None = None  # the row before, where the log had it already
 
@@ -272,7 +273,7 @@ class CatchUp:
             if row.event is None:
                 continue
             event, number = _as_archived(row, row.event), numbers.get(row.archive_id)
-            recent = row.archive_id in self._state.recent
+            recent = row.archive_id in self._state.recent or row.archive_id in self._unwritten
             # All rows are written: what came live may still wait in the queue, and the log leaves doubles out.
             at = await self._in_order(row, seen=number is not None or recent)
             changes += changes_of(event, at=at, archive_id=row.archive_id)
@@ -338,8 +339,9 @@ class CatchUp:
         return at
 
     async def _numbers(self, page: Page) -> dict[ArchiveId, int]:
-        if len(self._state.recent) >= self._history.options.recent:
-            await self._history.buffer.flush()  # what came live, and is no longer remembered, must be found in the log
+        buffer = self._history.buffer
+        if buffer.live and len(self._state.recent) >= self._history.options.recent:
+            await buffer.flush()  # what came live, and is no longer remembered, must be found in the log
         return await self._history.log.numbers(self._room, [row.archive_id for row in page.rows])
 
     async def _move(self, page: Page, changes: Sequence[LogChange]) -> None:
@@ -353,7 +355,9 @@ class CatchUp:
         self._last = Cursor(last, at)
         buffer = self._history.buffer
         buffer.add((*changes, CursorMoved(room=self._room, archive_id=last, at=at)), archived=True)
-        if page.complete or self._history.counters.waiting >= _WRITE_AT:
+        self._unwritten.update(row.archive_id for row in page.rows)
+        if page.complete or self._history.counters.waiting >= _WRITE_AT or len(self._unwritten) >= _WRITE_AT:
+            self._unwritten.clear()
             await buffer.settle()  # several pages in one transaction cost half, and no more than a few wait in memory
         self._check()
 

@@ -74,6 +74,8 @@ class Buffer:
         self._asked: set[Address] = set()  # whether that is handled
         self._handled: dict[Address, Place] = {}  # what was; goes behind all changes
         self._writing = asyncio.Lock()
+        self.live = False
+        """Something waits that came live, or otherwise than out of an archive."""
         self._watch = 0  # so many changes must wait before a new one makes a difference to who waits for them
         self._some = asyncio.Event()
         self._soon = asyncio.Event()
@@ -83,6 +85,7 @@ class Buffer:
         """Put ``changes`` behind what waits already. ``archived``: they can be had again, and may wait longer."""
         self._take_handled()
         self._changes += changes
+        self.live = self.live or not archived
         self._added(soon=not archived)
 
     def add_live(self, changes: Iterable[LogChange], room: Address, place: Place | None) -> None:
@@ -92,6 +95,7 @@ class Buffer:
         reads it again from the archive.
         """
         self._changes += changes
+        self.live = True
         if place is not None:
             self._cursors[room] = place  # its message is given to the handlers next
         waiting = self._counters.waiting = len(self._changes)
@@ -167,6 +171,7 @@ class Buffer:
                 del self._changes[:count]
                 left -= count
                 self._wrote(count)
+            self.live = self.live and bool(self._changes)
             if not self._changes and not self._handled and self._cursors.keys() <= self._asked:
                 self._some.clear()
                 self._soon.clear()

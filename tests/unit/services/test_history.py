@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botkit.errors import Forbidden, LinkClosed, RequestTimeout, StanzaError, StoreError
+from botkit.errors import Forbidden, ItemNotFound, LinkClosed, RequestTimeout, StanzaError, StoreError
 from botkit.model.archive import CursorMoved, LogChange, LogQuery
 from botkit.model.events import (
     Event,
@@ -416,6 +416,36 @@ async def test_what_waits_to_be_written_when_the_stream_is_lost_is_not_handled_a
     handled = len(world.handled)
     result = await world.come_in()
     assert (result.new, len(world.handled) - handled) == (2, 2)
+
+
+async def test_pages_share_a_transaction_however_few_ids_are_remembered() -> None:
+    world = World(recent=8)
+    world.say()
+    await world.come_in()
+    world.lose()
+    world.say(400)
+    batches, handled = world.history.counters.batches, len(world.handled)
+    result = await world.come_in()
+    assert (result.new, len(world.handled) - handled) == (400, 400)
+    assert world.history.counters.batches - batches <= 2
+
+
+async def test_rows_that_wait_to_be_written_are_not_handed_again_where_an_id_expires_on_the_way() -> None:
+    world = World(recent=8)
+    world.say()
+    await world.come_in()
+    world.lose()
+    world.say(400)
+    handled, asked = len(world.handled), len(world.archive.queries)
+
+    def expires() -> None:
+        if len(world.archive.queries) == asked + 4:
+            world.archive.failures.append(ItemNotFound("item-not-found", "cancel"))
+
+    world.archive.after_answer = expires
+    result = await world.come_in()
+    assert result.read > 400
+    assert len(world.handled) - handled == len(set(world.handled[handled:])) == 400
 
 
 async def test_progress_tells_how_much_of_the_time_is_read() -> None:
