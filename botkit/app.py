@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,7 @@ from botkit import health
 from botkit.clock import SystemClock
 from botkit.errors import BotkitError, ConfigError, LinkError, StoreError
 from botkit.heart import Heart
+from botkit.http.put import put_file
 from botkit.loading import LoadedConfig
 from botkit.model.address import Address
 from botkit.model.capabilities import Capability
@@ -135,6 +137,7 @@ class App:
             emit=self._on_event,
             clock=self._clock,
             spawn=self._spawn,
+            put=partial(put_file, ca_file=config.account.ca_file),
             keeping=Keeping(
                 silence=config.runtime.room_silence.total_seconds(),
                 features_every=config.runtime.room_features.total_seconds(),

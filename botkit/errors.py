@@ -18,7 +18,8 @@
     │   ├── CertificateWrong   the server's certificate is not trusted or is for another name
     │   ├── TlsUnavailable     the server offers no TLS; we do not go on without
     │   ├── LoginRefused       the server refused our credentials, or offers no mechanism that we accept
-    │   └── Replaced           another login took our full JID (stream error ``conflict``)
+    │   ├── Replaced           another login took our full JID (stream error ``conflict``)
+    │   └── UploadFailed       a file was not taken by the server's upload service
     └── StanzaError            a peer answered with an error stanza; carries ``condition``, ``kind``, ``text``
         ├── Forbidden          ``forbidden``, ``not-allowed``, ``not-authorized``: we lack the right
         ├── ItemNotFound       ``item-not-found``, ``gone``: the thing is not there (any more)
@@ -118,6 +119,14 @@ class Replaced(LinkError):
     """Another login took our full JID; connecting again would only throw that one out (RFC 6120 §4.9.3.3)."""
 
     retryable = False
+
+
+class UploadFailed(LinkError):
+    """A file was not taken: too large, refused, or lost on its way to the upload service (XEP-0363)."""
+
+    def __init__(self, text: str, *, retryable: bool = False) -> None:
+        self.retryable = retryable
+        super().__init__(text)
 
 
 class StanzaError(BotkitError):

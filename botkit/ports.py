@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from botkit.model.actions import Action, Sent
@@ -61,6 +62,14 @@ class Link(Protocol):
 
     async def page(self, query: ArchiveQuery) -> Page:
         """Read one page of an archive. Raises ``ItemNotFound`` if the id to start from has expired."""
+
+    async def upload(self, data: bytes | Path, *, name: str | None = None, content_type: str | None = None) -> str:
+        """Put a file on our server's upload service (XEP-0363); the https URL at which everybody can get it.
+
+        ``name`` None: the file's own; ``content_type`` None: guessed from the name. Raises ``UploadFailed``,
+        ``NotSupported`` where there is no such service, ``MisuseError`` for a file that is empty or cannot be read,
+        ``RequestTimeout``, ``LinkClosed``.
+        """
 
     async def join(self, room: RoomSettings) -> None:
         """Ask for ``room``; returns at once. What comes of it is told by ``RoomStateChanged``."""

@@ -39,6 +39,7 @@ OMEMO_2: Final = "urn:xmpp:omemo:2"
 OPENPGP: Final = "urn:xmpp:openpgp:0"  # XEP-0373
 OPENPGP_LEGACY: Final = "jabber:x:encrypted"  # XEP-0027
 SIMS: Final = "urn:xmpp:sims:1"  # XEP-0385
+UPLOAD: Final = "urn:xmpp:http:upload:0"  # XEP-0363
 STYLING: Final = "urn:xmpp:styling:0"  # XEP-0393
 OCCUPANT_ID: Final = "urn:xmpp:occupant-id:0"  # XEP-0421
 FASTEN: Final = "urn:xmpp:fasten:0"  # XEP-0422

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from typing_extensions import TypeVar
@@ -252,6 +253,13 @@ class Context(Generic[C]):
         sent = await self.perform(replace(self.answer(text, quote=quote), unstyled=unstyled))
         assert sent is not None, "Link.perform gives a Sent for every SendMessage"
         return sent
+
+    async def upload(self, data: bytes | Path, *, name: str | None = None, content_type: str | None = None) -> str:
+        """Put a file on our server, for everybody who knows the URL that this returns. See ``Link.upload``.
+
+        ``SendMessage(body=url, url=url)`` shows it; ``room.share`` does both.
+        """
+        return await self.services.link.upload(data, name=name, content_type=content_type)
 
     async def notify(
         self,

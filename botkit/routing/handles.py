@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from botkit.errors import MisuseError, StanzaError
 from botkit.model.actions import (
     Moderate,
@@ -103,6 +105,16 @@ class RoomHandle:
         sent = await self._link.perform(
             SendMessage(to=self.address, body=sayable(text), groupchat=True, priority=priority, unstyled=unstyled)
         )
+        assert sent is not None, "Link.perform gives a Sent for every SendMessage"
+        return sent
+
+    async def share(self, data: bytes | Path, *, name: str | None = None, content_type: str | None = None) -> Sent:
+        """Upload a file and say its URL, as clients show pictures by (XEP-0066). Raises as ``Link.upload`` and ``say``.
+
+        It takes as long as the upload; a handler has its own time limit.
+        """
+        url = await self._link.upload(data, name=name, content_type=content_type)
+        sent = await self._link.perform(SendMessage(to=self.address, body=url, url=url, groupchat=True))
         assert sent is not None, "Link.perform gives a Sent for every SendMessage"
         return sent
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import assert_never
 from xml.etree.ElementTree import Element
 
@@ -46,13 +47,15 @@ from botkit.session.outgoing import new_id
 from botkit.session.performed import Performed
 from botkit.session.rooms import Rooms
 from botkit.session.settings import Keeping
+from botkit.session.upload import Put, Uploader
 
 
 class XmppLink:
     """Fulfils ``ports.Link`` over a real connection.
 
     ``emit`` is called, in the order in which the stanzas came, for every event that handlers
-    may see; it must be quick and must not raise. ``spawn`` owns the tasks of the rooms.
+    may see; it must be quick and must not raise. ``spawn`` owns the tasks of the rooms. ``put`` sends files over HTTP;
+    None: nothing is uploaded.
     """
 
     def __init__(
@@ -63,12 +66,14 @@ class XmppLink:
         clock: Clock,
         spawn: Spawn,
         keeping: Keeping | None = None,
+        put: Put | None = None,
     ) -> None:
         self._clock = clock
         self._emit = emit
         self.connection = Connection(settings, on_stanza=self._on_stanza, on_state=self._on_state, clock=clock)
         self._rooms = Rooms(self.connection, emit=emit, clock=clock, spawn=spawn, keeping=keeping)
         self._archives = ArchiveReader(self.connection)
+        self._uploader = Uploader(self.connection, put)
         self.performed = Performed()
         self._left = False
 
@@ -170,6 +175,10 @@ class XmppLink:
     async def page(self, query: ArchiveQuery) -> Page:
         """See ``ports.Link``."""
         return await self._archives.page(query)
+
+    async def upload(self, data: bytes | Path, *, name: str | None = None, content_type: str | None = None) -> str:
+        """See ``ports.Link``."""
+        return await self._uploader.upload(data, name=name, content_type=content_type)
 
     async def join(self, room: RoomSettings) -> None:
         """See ``ports.Link``."""

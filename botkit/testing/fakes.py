@@ -8,7 +8,9 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from botkit.errors import Forbidden, ItemNotFound, LinkClosed, MisuseError
 from botkit.model.actions import (
@@ -181,7 +183,7 @@ class FakeLink:
     """A ``ports.Link`` to rooms in memory.
 
     ``done`` has every action in order, notices as the messages that they become; ``notices`` has them
-    as they were. Kicks, bans and changes of role and affiliation change who is
+    as they were; ``uploads`` files by their URLs. Kicks, bans and changes of role and affiliation change who is
     there; ``on_change(before, after)`` hears of it (``after`` None: they are out). ``refusing`` maps a
     type of action to the error that it raises. Where ``archives`` has the room, only what is in there can be moderated.
     """
@@ -194,6 +196,7 @@ class FakeLink:
         self.archives: dict[Address | None, list[ArchivedEvent]] = {}
         self.done: list[Action] = []
         self.notices: list[Notice] = []
+        self.uploads: dict[str, bytes] = {}
         self.refusing: dict[type[Any], Exception] = {}
         self.connected = True
         self.on_change: Callable[[Occupant, Occupant | None], None] | None = None
@@ -295,6 +298,18 @@ class FakeLink:
             complete=len(page) == len(span),
             count=len(rows),
         )
+
+    async def upload(self, data: bytes | Path, *, name: str | None = None, content_type: str | None = None) -> str:
+        """Keep it in ``uploads``, by the URL."""
+        if not self.connected:
+            raise LinkClosed("there is no stream")
+        content = data if isinstance(data, bytes) else await asyncio.to_thread(data.read_bytes)
+        if not content:
+            raise MisuseError("an empty file cannot be uploaded")
+        called = name or (data.name if isinstance(data, Path) else "file")
+        url = f"https://upload.{self._address.domain}/{len(self.uploads) + 1}/{quote(called)}"
+        self.uploads[url] = content
+        return url
 
     async def join(self, room: RoomSettings) -> None:
         """We are in ``room`` at once."""

@@ -289,3 +289,11 @@ async def test_nothing_comes_after_an_id_that_has_expired(world: World) -> None:
         return  # XEP-0313: "is not present in the archive, the server MUST return an item-not-found error"
     # Prosody 13.0.1 with internal storage: an empty page, said to be complete
     assert (page.rows, page.complete) == ((), True)
+
+
+async def test_a_file_gets_an_https_url(world: World) -> None:
+    url = await world.link.upload(b"picture", name="a chart.png", content_type="image/png")
+    assert url.startswith("https://")
+    assert url.endswith("/a%20chart.png")
+    with pytest.raises(MisuseError):
+        await world.link.upload(b"", name="nothing.png")

@@ -14,7 +14,7 @@ from botkit.model.events import MessageRetracted, ReactionsChanged, RoomMessage,
 from botkit.model.forms import CommandAnswer, Form
 from botkit.model.messages import ArchiveId, MessageId, Reply
 from botkit.model.rooms import Affiliation, Role
-from botkit.protocol import adhoc, disco, encode, entity_time, forms, mam, moderation, muc, stanza_errors
+from botkit.protocol import adhoc, disco, encode, entity_time, forms, mam, moderation, muc, stanza_errors, upload
 from botkit.protocol.decode import decode_stanza
 from botkit.protocol.text import clean
 from botkit.services import adhoc_forms
@@ -72,6 +72,8 @@ def run_payloads(data: bytes) -> None:
             muc.parse_affiliation_list(element)
             muc.parse_config(element)
             entity_time.parse_offset(element)
+            slot = upload.parse_slot(element)
+            assert slot is None or slot.put.lower().startswith("https://"), "a file would go out in the clear"
             again = stanza_errors.parse_error(element)
             stanza_errors.build_error(again)
 

@@ -19,6 +19,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ import structlog
 
 from botkit.app import App
 from botkit.clock import SystemClock
+from botkit.http.put import put_file
 from botkit.loading import load
 from botkit.model.address import Address
 from botkit.model.events import Event, RoomMessage, RoomStateChanged
@@ -75,7 +77,8 @@ class RunningLink:
     def __init__(self, settings: ConnectionSettings) -> None:
         self.events: list[Event] = []
         self.faults: list[BaseException] = []
-        self.link = XmppLink(settings, emit=self._emit, clock=SystemClock(), spawn=self._spawn)
+        put = partial(put_file, ca_file=settings.ca_file)
+        self.link = XmppLink(settings, emit=self._emit, clock=SystemClock(), spawn=self._spawn, put=put)
         self._waiter = Waiter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._run = asyncio.create_task(self.link.run())

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sized
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from botkit.errors import MisuseError
 from botkit.model.actions import (
@@ -216,6 +217,10 @@ class Outbox:
     async def page(self, query: ArchiveQuery) -> Page:
         """See ``ports.Link``."""
         return await self._link.page(query)
+
+    async def upload(self, data: bytes | Path, *, name: str | None = None, content_type: str | None = None) -> str:
+        """See ``ports.Link``."""
+        return await self._link.upload(data, name=name, content_type=content_type)
 
     async def join(self, room: RoomSettings) -> None:
         """See ``ports.Link``."""

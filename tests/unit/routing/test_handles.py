@@ -41,6 +41,13 @@ async def test_what_is_said_may_ask_to_be_shown_as_it_is(link: FakeLink, room: R
     assert link.done == [SendMessage(to=ROOM, body="> _ <", groupchat=True, unstyled=True)]
 
 
+async def test_a_shared_file_is_a_message_of_its_url_alone(link: FakeLink, room: RoomHandle) -> None:
+    await room.share(b"picture", name="chart.png")
+    [url] = link.uploads
+    assert link.done == [SendMessage(to=ROOM, body=url, url=url, groupchat=True)]
+    assert link.uploads[url] == b"picture"
+
+
 async def test_kick_devoice_and_voice_set_the_role(link: FakeLink, room: RoomHandle) -> None:
     bob = there(link, "bob", real="bob@example.org")
     await room.devoice(bob, "noise")
