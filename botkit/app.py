@@ -48,6 +48,7 @@ from botkit.services.adhoc import AdhocService
 from botkit.services.catch_up_result import CatchUpProgress, CatchUpResult
 from botkit.services.catch_ups import CatchUps, Progress
 from botkit.services.history import History, HistoryOptions
+from botkit.services.hooks.desk import HookDesk, open_hooks
 from botkit.services.outbox.outbox import Outbox
 from botkit.services.outbox.settings import settings_of
 from botkit.services.schedule import MadeJobs, scheduler_of
@@ -120,6 +121,7 @@ class App:
         rooms = await asyncio.to_thread(self.config.room_settings)  # may ask commands for passwords
         async with SqliteStorage.open(self.config.storage.path, self.config.account.jid) as storage:
             self._build(storage)
+            self.hooks.take(await asyncio.to_thread(open_hooks, self.config))
             await self.jobs.restore()
             await self.history.begin()
             async with asyncio.TaskGroup() as group:
@@ -144,6 +146,7 @@ class App:
             ),
         )
         self.outbox = Outbox(self.link, storage.notices, self._clock, settings_of(config.outgoing))
+        self.hooks = HookDesk(self.outbox.perform, self._clock)
         self._awaited = self.outbox.awaited
         self.history = History(
             storage.log,
@@ -193,6 +196,7 @@ class App:
             reading=Reading(self.history, self._clock),
             dispatcher=self.dispatcher,
             outbox=self.outbox,
+            hooks=self.hooks,
             scheduler=self.scheduler,
             pressing=self._pressing,
         )
@@ -204,6 +208,7 @@ class App:
             self._group.create_task(self.scheduler.run(), name="schedule"),
             self._group.create_task(self._heart.run(), name="health"),
             self._group.create_task(self.outbox.run(), name="outbox"),
+            self._group.create_task(self.hooks.run(), name="hooks"),
         ]
         try:
             for room in rooms:
@@ -311,6 +316,7 @@ class App:
         self._loaded = self._parts.loaded = reload.change.after
         self.config = self._loaded.config
         self._parts.reading.forget(*reload.change.leave)
+        self.hooks.take(reload.hooks)
         handover = self._modules.take(reload, self.scheduler)
         patience = self.config.runtime.shutdown_timeout
         self._spawn(self.jobs.restore(), "jobs of a reload")

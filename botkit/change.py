@@ -20,7 +20,7 @@ _AT_ONCE = {
     "log": {"level"},
     "runtime": {"handler_timeout", "shutdown_timeout"},
 }
-"""By table: what counts from the moment of a reload on; rooms and modules do so as well. The rest takes a restart."""
+"""By table: what counts from the moment of a reload on; rooms, modules and hooks, too. The rest takes a restart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,7 @@ def compare(before: LoadedConfig, found: LoadedConfig) -> Change:
         *(f"room {address}: no more" for address in leave),
         *(f"room {room.address}: changed" for room in alter),
         *_modules(modules, {one.name: one for one in found.modules}),
+        *_hooks(before.config, config),
         *_settings(before.config, config),
         *(f"{key}: needs a restart" for key in restart),
     )
@@ -80,6 +81,13 @@ def _modules(before: Mapping[str, LoadedModule], after: Mapping[str, LoadedModul
     yield from (f"module {name}: no more" for name in before if name not in after)
 
 
+def _hooks(before: Config, after: Config) -> Iterator[str]:
+    for name, hook in after.hooks.items():
+        if before.hooks.get(name) != hook:
+            yield f"hook {name}: {'changed' if name in before.hooks else 'new'}"
+    yield from (f"hook {name}: no more" for name in before.hooks if name not in after.hooks)
+
+
 def _settings(before: Config, after: Config) -> Iterator[str]:
     for table in _AT_ONCE:
         old, new = getattr(before, table), getattr(after, table)
@@ -93,7 +101,7 @@ def _possible(before: Config, found: Config) -> tuple[Config, tuple[str, ...]]:
     restart: list[str] = []
     parts: dict[str, object] = {}
     for table in type(before).model_fields:
-        if table in ("rooms", "modules"):
+        if table in ("rooms", "modules", "hooks"):
             continue
         old, new = getattr(before, table), getattr(found, table)
         differ = _differing(old, new)

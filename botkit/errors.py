@@ -6,6 +6,7 @@
     ├── ConfigError            a config, a module or a handler that cannot work; lists every mistake at once
     ├── MisuseError            the caller broke a rule of the library (a bug in a bot)
     ├── BadAddress             a text that is no JID
+    ├── BadPayload             what came to a webhook lacks something, or its template cannot make a text of it
     ├── StoreError             the database cannot be opened, read or written
     ├── ControlError           the running bot cannot be asked: its control socket
     │   ├── AlreadyRunning     a bot with the same control socket runs already
@@ -53,6 +54,10 @@ class MisuseError(BotkitError):
 
 class BadAddress(BotkitError, ValueError):
     """A text that is no JID (RFC 7622)."""
+
+
+class BadPayload(BotkitError):
+    """What came to a webhook lacks something, or its template makes no text of it. The message is for the sender."""
 
 
 class StoreError(BotkitError):

@@ -51,8 +51,22 @@ def load(path: str | FilePath) -> LoadedConfig:
                 if one is not None:
                     loaded.append(one)
 
+        try_templates(draft)
+
     config = load_config(path, check=load_modules)
     return LoadedConfig(FilePath(path), config, tuple(loaded), _warnings(config))
+
+
+def try_templates(draft: Draft) -> None:
+    """Note what is wrong with the templates of webhooks."""
+    hooks = draft.at(("hooks",))
+    for name, hook in hooks.items() if isinstance(hooks, dict) else ():
+        template = hook.get("template") if isinstance(hook, dict) else None
+        if isinstance(template, str):
+            from botkit.services.hooks.sandbox import mistake_in  # jinja2 takes a while; few configs have templates
+
+            if (found := mistake_in(template)) is not None:
+                draft.add(("hooks", name, "template"), f"line {found[0]} of the template: {found[1]}")
 
 
 def load_all(paths: Sequence[str | FilePath]) -> tuple[LoadedConfig, ...]:
@@ -79,6 +93,7 @@ def _absent_secrets(loaded: LoadedConfig) -> list[str]:
     config = loaded.config
     named: list[tuple[Path, SecretSource | None]] = [(("account", "password"), config.account.password)]
     named += [(("rooms", position, "password"), room.password) for position, room in enumerate(config.rooms)]
+    named += [(("hooks", name, "secret"), hook.secret) for name, hook in config.hooks.items()]
     draft: Draft | None = None
     for key, secret in named:
         if secret is None or secret.kind not in ("env", "file"):
@@ -111,6 +126,15 @@ def _clashes(one: Config, other: Config) -> Iterator[str]:
     file = one.runtime.health_file
     if file is not None and other.runtime.health_file is not None and _same(file, other.runtime.health_file):
         yield f"have the same health file {file}: give each its own"
+    for name in sorted(set(one.hooks) & set(other.hooks)):
+        yield f"have the same hook {name}: one process has one address for each name"
+    at, http = one.http.listen, other.http
+    if at is not None and at == http.listen and _tls(one) != _tls(other):
+        yield f"listen both at {at}, but with different certificates: give each the same `tls_cert` and `tls_key`"
+
+
+def _tls(config: Config) -> tuple[FilePath | None, FilePath | None]:
+    return config.http.tls_cert, config.http.tls_key
 
 
 def _same(one: FilePath, other: FilePath) -> bool:
@@ -233,11 +257,26 @@ def _warnings(config: Config) -> tuple[str, ...]:
         found.append("account.allow_plain: a server that asks for it gets the password itself")
     if config.http.listen is not None and not config.http.listen.is_loopback:
         found.append(f"http.listen: everybody who reaches {config.http.listen} may read the bot's rooms and figures")
-    if not any(module.enabled for module in config.modules.values()):
+    found += _hook_warnings(config)
+    if not config.hooks and not any(module.enabled for module in config.modules.values()):
         found.append("modules: none is in use; the bot would do nothing")
     if said := _unreadable(config.account.ca_file):
         found.append(f"account.ca_file: {said}")
     return tuple(found)
+
+
+def _hook_warnings(config: Config) -> Iterator[str]:
+    http = config.http
+    for name, hook in config.hooks.items():
+        if said := hook.secret.warning():
+            yield f"hooks.{name}.secret: {said}"
+    if config.hooks and http.listen is None:
+        yield "hooks: nothing listens; set `listen` in [http], here or in another config of the same process"
+    if config.hooks and http.listen is not None and not http.listen.is_loopback and http.tls_cert is None:
+        yield "hooks: without `tls_cert` in [http] whoever is on the way can read and repeat what comes"
+    for key, path in (("tls_cert", http.tls_cert), ("tls_key", http.tls_key)):
+        if said := _unreadable(path):
+            yield f"http.{key}: {said}"
 
 
 def _unreadable(path: FilePath | None) -> str | None:

@@ -11,6 +11,7 @@ from botkit.model.actions import Action, Sent
 from botkit.model.address import Address
 from botkit.model.archive import ArchiveQuery, Cursor, Gap, LogChange, LogQuery, LogRow, Page
 from botkit.model.forms import CommandAnswer, CommandRequest
+from botkit.model.hooks import HookAnswer, HookRequest
 from botkit.model.jobs import FireKey, FireRecord, JobInfo, JobRecord, Missed
 from botkit.model.measures import Measure
 from botkit.model.messages import ArchiveId, MessageId
@@ -171,6 +172,20 @@ class KeyValues(Protocol):
         """All values whose key starts with ``prefix``."""
 
 
+class Hook(Protocol):
+    """A webhook, for whoever serves HTTP."""
+
+    max_bytes: int
+    takes_forms: bool
+    """May the payload be a form's field ``payload``?"""
+
+    async def take(self, request: HookRequest) -> HookAnswer:
+        """Check, read and store what came; the answer says how that went. Raises nothing that a sender could cause."""
+
+    def count(self, answer: HookAnswer) -> HookAnswer:
+        """Note that this was answered, by ``take`` or before it."""
+
+
 class View(Protocol):
     """The running process, for whoever watches it: the control socket, HTTP, the bot's own ad-hoc commands."""
 
@@ -185,6 +200,12 @@ class View(Protocol):
 
     async def retry(self, room: Address | None = None) -> Sequence[Address]:
         """Try at once to enter ``room`` (None: every room) if it refused us or waits. Returns the rooms tried."""
+
+    def hook(self, name: str) -> Hook | None:
+        """The webhook of this name, of whichever account."""
+
+    def largest_body(self) -> int:
+        """The bytes of the largest request that any webhook takes; 0 if there are none."""
 
 
 class When(Protocol):

@@ -16,6 +16,7 @@ from botkit.routing.board import Handover, Prepared
 from botkit.routing.context import ModuleStorage
 from botkit.routing.dispatch import Dispatcher
 from botkit.routing.syntax import CommandSyntax
+from botkit.services.hooks.desk import Opened, open_hooks
 from botkit.services.schedule import Job, Scheduler, job_name, jobs_of
 from botkit.session.link import XmppLink
 
@@ -29,6 +30,7 @@ class Reload:
     runs: dict[str, RunningModule]
     prepared: Prepared
     jobs: tuple[Job, ...]
+    hooks: tuple[Opened, ...] = ()
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -49,6 +51,7 @@ class Modules:
     async def prepare(self, before: LoadedConfig, found: LoadedConfig) -> Reload:
         """Make ready what ``found`` changes; nothing changes yet. Raises ``ConfigError`` with every mistake."""
         change = await asyncio.to_thread(compare, before, found)
+        hooks = await asyncio.to_thread(open_hooks, change.after.config)
         config = change.after.config
         runs = self._all(change.after, change.kept)
         prepared = self._dispatcher.prepare(
@@ -59,7 +62,7 @@ class Modules:
         )
         new = {id(one) for one in prepared.come}
         jobs = jobs_of(self._dispatcher, [one for one in prepared.plan.schedules if id(one.runtime) in new])
-        return Reload(change, runs, prepared, tuple(jobs))
+        return Reload(change, runs, prepared, tuple(jobs), hooks)
 
     def take(self, reload: Reload, scheduler: Scheduler) -> Handover:
         """Go on with what was prepared, from the next event on; ``finish`` is to follow."""

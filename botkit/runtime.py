@@ -32,9 +32,10 @@ from botkit.model.address import Address
 from botkit.model.measures import Measure
 from botkit.model.status import AccountStatus, BotStatus, ReloadStatus
 from botkit.modules import Module
-from botkit.ports import Clock, View
+from botkit.ports import Clock, Hook, View
 from botkit.reloading import Reload
 from botkit.services.catch_ups import Progress
+from botkit.services.hooks.desk import ClosedHook
 from botkit.services.own import own_commands
 
 Beside = Callable[[View], Coroutine[Any, Any, None]]
@@ -328,6 +329,20 @@ class Runtime:
             if account.app is not None:
                 tried += await account.app.retry(room)
         return tried
+
+    def hook(self, name: str) -> Hook | None:
+        """See ``ports.View``; of an account that does not run now one that says so."""
+        for account in self._accounts:
+            if (config := account.loaded.config.hooks.get(name)) is not None:
+                app = account.app
+                opened = app.hooks.get(name) if app is not None and app.is_built else None
+                return opened or ClosedHook(config)
+        return None
+
+    def largest_body(self) -> int:
+        """See ``ports.View``."""
+        hooks = [hook for account in self._accounts for hook in account.loaded.config.hooks.values()]
+        return max((hook.max_bytes for hook in hooks), default=0)
 
     async def _measure_lag(self) -> None:
         """How late the loop runs: a handler that blocks it is seen here."""

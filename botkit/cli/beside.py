@@ -14,6 +14,7 @@ from botkit.control.place import take
 from botkit.control.server import serve
 from botkit.errors import AlreadyRunning, ControlError
 from botkit.http.server import HttpServer
+from botkit.http.tls import Certificate
 from botkit.loading import LoadedConfig
 from botkit.observe.stall import StallWatch
 from botkit.ports import View
@@ -39,9 +40,10 @@ async def beside(loaded: Sequence[LoadedConfig]) -> AsyncIterator[tuple[Beside, 
                 structlog.get_logger("botkit").error(f"{problem}; `botkit status` will find nobody")
             else:
                 found.append(partial(serve, place))
-        for listen in dict.fromkeys(one.config.http.listen for one in loaded):
-            if listen is not None:
-                found.append(partial(_http, listen.host, listen.port))
+        for http in {one.config.http.listen: one.config.http for one in loaded}.values():
+            if http.listen is not None:
+                certificate = Certificate(http.tls_cert, http.tls_key) if http.tls_cert is not None else None
+                found.append(partial(_http, http.listen.host, http.listen.port, certificate))
         found.append(_stalls)
         yield tuple(found)
 
@@ -50,5 +52,5 @@ async def _stalls(_view: View) -> None:
     await StallWatch().run()
 
 
-async def _http(host: str, port: int, view: View) -> None:
-    await HttpServer(view, host, port).run()
+async def _http(host: str, port: int, certificate: Certificate | None, view: View) -> None:
+    await HttpServer(view, host, port, certificate=certificate).run()

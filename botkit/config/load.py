@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path as FilePath
 
+from botkit.config.hooks import check_hooks
 from botkit.config.lines import Path, index_lines
 from botkit.config.mistakes import ConfigMistakes, Draft, Mistake, suggestion
 from botkit.config.schema import Config
@@ -120,6 +121,7 @@ def _cross_check(draft: Draft) -> None:
         draft.add(("account", "port"), "a port belongs to a host; set `host`, too, or let DNS say both")
     _check_listen(draft)
     rooms = room_addresses(draft)
+    check_hooks(draft, rooms)
     modules = draft.at(("modules",))
     for name, module in modules.items() if isinstance(modules, dict) else ():
         if not _NAME.fullmatch(name):
@@ -129,6 +131,8 @@ def _cross_check(draft: Draft) -> None:
 
 
 def _check_listen(draft: Draft) -> None:
+    if draft.has(("http", "tls_key")) and not draft.has(("http", "tls_cert")):
+        draft.add(("http", "tls_key"), "a key belongs to a certificate; set `tls_cert`, too")
     listen = Listen.read(draft.at(("http", "listen"))) if draft.has(("http", "listen")) else None
     if listen is not None and not listen.is_loopback and draft.at(("http", "allow_remote")) is not True:
         draft.add(

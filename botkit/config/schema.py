@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
+from botkit.config.hooks import HookConfig
 from botkit.config.secrets import Secret
+from botkit.config.table import Table
 from botkit.config.values import BareJid, Duration, FilePath, HostPort, Jid, Nick, PositiveDuration, RoomJid, Zone
 from botkit.model.address import Address
 from botkit.model.rooms import RoomSettings
@@ -30,12 +32,6 @@ Prefixes = Annotated[
     PlainSerializer(list),
     WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}),
 ]
-
-
-class Table(BaseModel):
-    """A table of the config: nothing unknown in it, and no change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class AccountConfig(Table):
@@ -175,13 +171,15 @@ class RuntimeConfig(Table):
 
 
 class HttpConfig(Table):
-    """A port for monitoring: health and metrics."""
+    """A port for monitoring and webhooks."""
 
     listen: HostPort | None = Field(
         default=None, description='where to listen, like "127.0.0.1:9090"; nothing listens if absent'
     )
     allow_remote: bool = Field(default=False, description="allow an address that other machines can reach")
     room_labels: bool = Field(default=True, description="tell figures by room; false: only sums over all rooms")
+    tls_cert: FilePath | None = Field(default=None, description="PEM file of a certificate: speak HTTPS")
+    tls_key: FilePath | None = Field(default=None, description="PEM file of its key, if it is not in the same file")
 
 
 class Config(Table):
@@ -198,6 +196,7 @@ class Config(Table):
     log: LogConfig = LogConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     http: HttpConfig = HttpConfig()
+    hooks: dict[str, HookConfig] = Field(default_factory=dict)
 
     @property
     def control_path(self) -> Path:

@@ -18,11 +18,17 @@ class HttpLimits:
 
 
 class Door:
-    """Makes protocols for a server: those of ``inner``, each with a guest's time and bytes counted."""
+    """Makes protocols for a server: those of ``inner``, each with a guest's time and bytes counted.
 
-    def __init__(self, inner: Callable[[], asyncio.Protocol], limits: HttpLimits) -> None:
+    ``body``: how many bytes a guest may send beyond the limit, as that stands when he comes.
+    """
+
+    def __init__(
+        self, inner: Callable[[], asyncio.Protocol], limits: HttpLimits, body: Callable[[], int] = lambda: 0
+    ) -> None:
         self.inner = inner
         self.limits = limits
+        self.body = body
         self.inside = 0
 
     def __call__(self) -> asyncio.Protocol:
@@ -38,6 +44,7 @@ class _Guest(asyncio.Protocol):
         self._transport: asyncio.BaseTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._asked = 0
+        self._most = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -46,6 +53,7 @@ class _Guest(asyncio.Protocol):
             self._cut_off()
             return
         self._door.inside += 1
+        self._most = limits.request + self._door.body() * 2  # what comes in chunks is longer than it is
         self._inner = self._door.inner()
         self._timer = asyncio.get_running_loop().call_later(limits.seconds, self._cut_off)
         self._inner.connection_made(transport)
@@ -54,7 +62,7 @@ class _Guest(asyncio.Protocol):
         if self._inner is None:
             return
         self._asked += len(data)
-        if self._asked > self._door.limits.request:
+        if self._asked > self._most:
             self._cut_off()
         else:
             self._inner.data_received(data)

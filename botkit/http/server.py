@@ -1,4 +1,4 @@
-"""The port itself: three pages, read only, one request for each connection."""
+"""The port itself: three pages, read only, and the webhooks; one request for each connection."""
 
 from __future__ import annotations
 
@@ -12,23 +12,35 @@ from aiohttp import web
 
 from botkit.http.door import Door, HttpLimits
 from botkit.http.exposition import Exposition
+from botkit.http.hooks import HookPages
 from botkit.http.pages import health, process_measures, readiness
+from botkit.http.tls import Certificate
 from botkit.model.measures import merged
 from botkit.model.status import BotStatus
 from botkit.ports import View
 
 _log = logging.getLogger(__name__)
 _AGAIN = 10.0  # seconds until a port that is taken is tried again
+_RENEWED = 60.0  # seconds until it is looked whether the certificate's files have changed
 _Page = Callable[[BotStatus], tuple[int, dict[str, object]]]
 
 
 class HttpServer:
-    """Serves ``/healthz``, ``/readyz`` and ``/metrics`` of ``view`` at ``host`` and ``port`` (0: any that is free)."""
+    """Serves ``/healthz``, ``/readyz``, ``/metrics`` and ``/hooks/`` of ``view`` at ``host`` and ``port`` (0: any
+    that is free); with a ``certificate`` over TLS."""
 
-    def __init__(self, view: View, host: str, port: int, limits: HttpLimits | None = None) -> None:
+    def __init__(
+        self,
+        view: View,
+        host: str,
+        port: int,
+        limits: HttpLimits | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
         self._view = view
         self._where = (host, port)
         self._limits = limits or HttpLimits()
+        self._certificate = certificate
         self._exposition = Exposition()
         self._writing = asyncio.Lock()
         self.port: int | None = None  # as bound; None while it does not listen
@@ -42,11 +54,12 @@ class HttpServer:
         await runner.setup()
         try:
             assert runner.server is not None, "setup makes it"
-            server = await self._listen(Door(runner.server, self._limits))
+            server = await self._listen(Door(runner.server, self._limits, self._view.largest_body))
             try:
                 self.port = server.sockets[0].getsockname()[1]
-                _log.info("listening: http://%s:%d/metrics, /healthz and /readyz", self._where[0], self.port)
-                await asyncio.get_running_loop().create_future()  # no deadline: for as long as the bot runs
+                scheme = "http" if self._certificate is None else "https"
+                _log.info("listening: %s://%s:%d/metrics, /healthz and /readyz", scheme, self._where[0], self.port)
+                await self._stay()
             finally:
                 self.port = None
                 server.close()
@@ -55,11 +68,21 @@ class HttpServer:
                 async with asyncio.timeout(2.0):
                     await runner.cleanup()
 
+    async def _stay(self) -> None:
+        while True:  # for as long as the bot runs
+            await asyncio.sleep(_RENEWED)
+            if self._certificate is not None:
+                await asyncio.to_thread(self._certificate.renew)
+
     async def _listen(self, door: Door) -> asyncio.Server:
         host, port = self._where
         while True:
             try:
-                return await asyncio.get_running_loop().create_server(door, host, port, backlog=64)
+                context = await asyncio.to_thread(self._certificate.open) if self._certificate is not None else None
+                handshake = self._limits.seconds if context is not None else None
+                return await asyncio.get_running_loop().create_server(
+                    door, host, port, backlog=64, ssl=context, ssl_handshake_timeout=handshake
+                )
             except OSError as problem:
                 _log.error("nobody can listen at %s:%d, will try again: %s", host, port, problem.strerror or problem)
             await asyncio.sleep(_AGAIN)
@@ -69,6 +92,7 @@ class HttpServer:
         app.router.add_get("/healthz", self._answering(health))
         app.router.add_get("/readyz", self._answering(readiness))
         app.router.add_get("/metrics", self._metrics)
+        HookPages(self._view).add_to(app)
         return app
 
     def _answering(self, page: _Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

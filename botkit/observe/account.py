@@ -14,6 +14,7 @@ from botkit.model.status import AccountStatus, Me, ModuleStatus, QueueStatus, Re
 from botkit.observe.reading import Reading
 from botkit.routing.dispatch import Dispatcher
 from botkit.services.history import History
+from botkit.services.hooks.desk import HookDesk
 from botkit.services.outbox.outbox import Outbox
 from botkit.services.schedule import Scheduler
 from botkit.session.link import XmppLink
@@ -30,6 +31,7 @@ class Parts:
     reading: Reading
     dispatcher: Dispatcher
     outbox: Outbox
+    hooks: HookDesk
     scheduler: Scheduler
     pressing: Iterable[str] = ()
     reload: ReloadStatus | None = None

@@ -63,6 +63,8 @@ def account_measures(parts: Parts) -> tuple[Measure, ...]:
     _connection(book, parts, status)
     _queues(book, status)
     _outgoing(book, parts)
+    answers = parts.hooks.answers
+    book.add(_COUNTER, "hook_requests", "Requests to webhooks, by answer.", ("hook", "result"), answers.items())
     _handlers(book, parts)
     _history(book, parts, status)
     _rooms(book, status)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from botkit.cli import app
 from botkit.cli.codes import _CODES
+from botkit.config.hooks import HookConfig
 from botkit.config.schema import AccountConfig, Config, ModuleConfig, RoomConfig
 from botkit.protocol import namespaces
 from bots.herald import HeraldConfig, Notice
@@ -20,7 +21,7 @@ from bots.keeper_settings import KeeperConfig
 from tests.docs.pages import PAGES, ROOT, anchors_of, links_of
 
 DOCS = ROOT / "docs"
-TABLES = {"account": AccountConfig, "rooms": RoomConfig, "modules": ModuleConfig}
+TABLES = {"account": AccountConfig, "rooms": RoomConfig, "modules": ModuleConfig, "hooks": HookConfig}
 
 
 def table_rows(page: Path, heading: str) -> dict[str, list[str]]:
@@ -54,7 +55,7 @@ def test_every_key_of_the_config_is_in_the_manual(table: str) -> None:
     model = TABLES.get(table) or Config.model_fields[table].annotation
     assert isinstance(model, type)
     assert issubclass(model, BaseModel)
-    headings = {"rooms": "## [[rooms]]", "modules": "## [modules.NAME]"}
+    headings = {"rooms": "## [[rooms]]", "modules": "## [modules.NAME]", "hooks": "## [hooks.NAME]"}
     shown = table_rows(DOCS / "config.md", headings.get(table, f"## [{table}]"))
     assert list(shown) == list(model.model_fields)
 

@@ -71,6 +71,12 @@ class FakeView:
     async def retry(self, room: Address | None = None) -> Sequence[Address]:
         raise AssertionError("nobody may do that over HTTP")
 
+    def hook(self, name: str) -> None:
+        return None
+
+    def largest_body(self) -> int:
+        return 0
+
 
 @asynccontextmanager
 async def serving(view: FakeView | None = None, **limits: Any) -> AsyncIterator[int]:

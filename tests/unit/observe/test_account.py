@@ -28,6 +28,7 @@ from botkit.routing.context import ModuleStorage
 from botkit.routing.dispatch import Dispatcher
 from botkit.services.catch_up import CatchUpProgress, CatchUpResult, CatchUpStatus
 from botkit.services.history import History
+from botkit.services.hooks.desk import HookDesk
 from botkit.services.outbox.outbox import Outbox
 from botkit.services.schedule import Scheduler
 from botkit.session.connection import ConnectionSettings
@@ -91,7 +92,8 @@ def make_parts(folder: Path, more: str = "") -> Parts:
     dispatcher = Dispatcher(modules, link=link, clock=clock, log=logger, spawn=spawn, history=log)
     history = History(log, link, clock)
     return Parts(
-        outbox=Outbox(link, None, clock),
+        outbox=(outbox := Outbox(link, None, clock)),
+        hooks=HookDesk(outbox.perform, clock),
         loaded=loaded,
         link=link,
         history=history,

@@ -1,0 +1,157 @@
+"""Webhooks end to end: a request over HTTP, and what stands in the room."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.server.bots import BotProcess
+from tests.server.running import NICK, botkit, running_bot, write_config
+from tests.server.wire import is_message
+from tests.unit.services.hooks import payloads as p
+
+SECRET = "s3cr3t-w0rd"
+
+
+def hooks(room: str, **more: str) -> str:
+    """``[http]`` and two hooks as TOML."""
+    keys = "".join(f"{key} = {value}\n" for key, value in more.items())
+    return f"""
+[http]
+listen = "127.0.0.1:0"
+[hooks.rocket]
+format = "github"
+secret = {{ file = "rocket.secret" }}
+rooms = ["{room}"]
+{keys}
+[hooks.backup]
+format = "json"
+secret = {{ file = "rocket.secret" }}
+rooms = ["{room}"]
+template = "*{{{{ host }}}}*: {{{{ state }}}}"
+"""
+
+
+async def port_of(bot: BotProcess, since: int = 0) -> int:
+    line = await bot.wait_for_log("listening: http://", since=since)
+    found = re.search(r"http://127\.0\.0\.1:(\d+)/", str(line["event"]))
+    assert found is not None
+    return int(found[1])
+
+
+async def post(port: int, name: str, payload: object, **headers: str) -> tuple[int, Any]:
+    """Status and JSON of the answer."""
+    body = json.dumps(payload).encode()
+    signature = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    given = {
+        "Host": "x",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "X-Hub-Signature-256": signature,
+        **{key.replace("_", "-"): value for key, value in headers.items()},
+    }
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    lines = "".join(f"{key}: {value}\r\n" for key, value in given.items())
+    writer.write(f"POST /hooks/{name} HTTP/1.1\r\n{lines}\r\n".encode() + body)
+    async with asyncio.timeout(15):
+        head, _, said = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return int(head.split()[1]), json.loads(said)
+
+
+def prepared(folder: Path) -> None:
+    (folder / "rocket.secret").write_text(SECRET)
+    (folder / "rocket.secret").chmod(0o600)
+
+
+async def test_a_push_and_an_alert_of_ones_own_are_seen_in_the_room(server, people, account, fresh_room, tmp_path):
+    [owner] = await people("owner")
+    name = await account("bot")
+    await owner.create_room(fresh_room, "owner")
+    prepared(tmp_path)
+    async with running_bot(write_config(tmp_path, server, name, [fresh_room], hooks(fresh_room))) as bot:
+        port = await port_of(bot)
+        await bot.wait_room(fresh_room)
+        status, told = await post(port, "rocket", p.push(), X_GitHub_Event="push", X_GitHub_Delivery="one")
+        assert status == 202
+        seen = await owner.wait_for(lambda s: is_message(s, f"{fresh_room}/{NICK}") and s.get("id") == told["id"])
+        assert seen.findtext("{jabber:client}body").startswith("acme/rocket: alice pushed 2 commits to main\n")
+
+        again = await post(port, "rocket", p.push(), X_GitHub_Event="push", X_GitHub_Delivery="one")
+        assert again == (202, told)
+        assert (await post(port, "rocket", p.push(), X_Hub_Signature_256="sha256=00"))[0] == 401
+
+        status, other = await post(port, "backup", {"host": "db1", "state": "*down*"})
+        assert status == 202
+        seen = await owner.wait_for(lambda s: is_message(s, f"{fresh_room}/{NICK}") and s.get("id") == other["id"])
+        assert seen.findtext("{jabber:client}body") == "*db1*: \u200b*down*"
+        said = [s for s in owner.received if is_message(s, f"{fresh_room}/{NICK}")]
+        assert [s.get("id") for s in said] == [told["id"], other["id"]]
+
+
+async def test_a_bot_that_is_killed_after_its_answer_says_it_once_in_its_next_life(
+    server, people, account, fresh_room, tmp_path
+):
+    [owner] = await people("owner")
+    name = await account("bot")
+    await owner.create_room(fresh_room, "owner")
+    prepared(tmp_path)
+    config = write_config(tmp_path, server, name, [fresh_room], hooks(fresh_room))
+    stored = []
+    async with running_bot(config) as bot:
+        port = await port_of(bot)
+        for number in range(5):  # before the bot is in its room, or while it speaks there
+            status, told = await post(
+                port, "rocket", p.issue(), X_GitHub_Event="issues", X_GitHub_Delivery=f"d{number}"
+            )
+            if status == 503:  # its database is not open yet
+                await bot.wait_for_log("connected")
+                continue
+            assert status == 202
+            stored.append(told["id"])
+        bot.kill()
+        await bot.wait()
+    assert stored
+    async with running_bot(config) as bot:
+        port = await port_of(bot)
+        await bot.wait_room(fresh_room)
+        await owner.wait_for(lambda s: is_message(s, f"{fresh_room}/{NICK}") and s.get("id") == stored[-1])
+        status, told = await post(port, "rocket", p.issue(), X_GitHub_Event="issues", X_GitHub_Delivery="d4")
+        assert (status, told["id"]) == (202, stored[-1])
+        status, last = await post(port, "backup", {"host": "end", "state": "."})
+        await owner.wait_for(lambda s: is_message(s, f"{fresh_room}/{NICK}") and s.get("id") == last["id"])
+    said = [s.get("id") for s in owner.received if is_message(s, f"{fresh_room}/{NICK}")]
+    assert said == [*stored, last["id"]]
+
+
+async def test_a_reload_changes_hooks_and_reads_their_secrets_again(server, people, account, fresh_room, tmp_path):
+    [owner] = await people("owner")
+    name = await account("bot")
+    await owner.create_room(fresh_room, "owner")
+    prepared(tmp_path)
+    config = write_config(tmp_path, server, name, [fresh_room], hooks(fresh_room))
+    async with running_bot(config) as bot:
+        port = await port_of(bot)
+        await bot.wait_room(fresh_room)
+        text = config.read_text()
+        config.write_text(text.replace("[hooks.backup]", "[hooks.saved]"))
+        (tmp_path / "rocket.secret").write_text("another")
+        done = await botkit(config, "reload", str(config))
+        assert done.exit_code == 0, done.text()
+        assert "hook saved: new" in done.output
+        assert "hook backup: no more" in done.output
+        assert (await post(port, "backup", {"host": "a", "state": "b"}))[0] == 404
+        assert (await post(port, "saved", {"host": "a", "state": "b"}))[0] == 401
+        bearer = {"Authorization": "Bearer another", "X_Hub_Signature_256": ""}
+        status, told = await post(port, "saved", {"host": "a", "state": "b"}, **bearer)
+        assert status == 401, "an empty signature is none, and is no way round it"
+        (tmp_path / "rocket.secret").write_text(SECRET)
+        await botkit(config, "reload", str(config))
+        status, told = await post(port, "saved", {"host": "a", "state": "b"})
+        assert status == 202
+        await owner.wait_for(lambda s: is_message(s, f"{fresh_room}/{NICK}") and s.get("id") == told["id"])
