@@ -264,16 +264,16 @@ class RoomTester:
         """A room shows everybody's messages to everybody, the sender included (XEP-0045 §7.4)."""
         me = self.link.room(self.address)
         if action.groupchat and action.to == self.address and me is not None and me.me is not None:
-            self.dispatcher.dispatch(
-                RoomMessage(
-                    at=self.clock.now(),
-                    room=self.address,
-                    author=me.me,
-                    content=content(action.body),
-                    archive_id=self.archive_id(),
-                    message_id=sent.message_id,
-                )
+            message = RoomMessage(
+                at=self.clock.now(),
+                room=self.address,
+                author=me.me,
+                content=content(action.body),
+                archive_id=self.archive_id(),
+                message_id=sent.message_id,
             )
+            self._spawn(self.history.write([_said(message)]), "history")
+            self.dispatcher.dispatch(message)
 
     def _changed(self, before: Occupant, after: Occupant | None) -> None:
         now = self.clock.now()

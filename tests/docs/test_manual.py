@@ -15,7 +15,7 @@ from botkit.cli.codes import _CODES
 from botkit.config.hooks import HookConfig
 from botkit.config.schema import AccountConfig, Config, ModuleConfig, RoomConfig
 from botkit.protocol import namespaces
-from bots.herald import HeraldConfig, Notice
+from bots.herald_settings import HeraldConfig, Notice, Reminders
 from bots.keeper import router as keeper
 from bots.keeper_settings import KeeperConfig
 from tests.docs.pages import PAGES, ROOT, anchors_of, links_of
@@ -62,15 +62,19 @@ def test_every_key_of_the_config_is_in_the_manual(table: str) -> None:
 
 @pytest.mark.parametrize(
     ("page", "heading", "model"),
-    [("keeper.md", "## Settings", KeeperConfig), ("notifications.md", "## Settings of a notice", Notice)],
+    [
+        ("keeper.md", "## Settings", KeeperConfig),
+        ("notifications.md", "## Settings of a notice", Notice),
+        ("notifications.md", "### Settings of reminders", Reminders),
+    ],
 )
 def test_every_setting_of_a_bot_is_in_the_manual(page: str, heading: str, model: type[BaseModel]) -> None:
     shown = {name for cell in table_rows(DOCS / page, heading) for name in re.findall(r"\w+", cell)}
     assert shown == set(model.model_fields)
 
 
-def test_the_herald_has_no_settings_but_its_notices() -> None:
-    assert set(HeraldConfig.model_fields) == {"notices"}
+def test_the_herald_has_no_settings_but_those_of_its_parts() -> None:
+    assert set(HeraldConfig.model_fields) == {"notices", "reminders"}
 
 
 def test_every_command_of_the_keeper_is_in_the_manual() -> None:
