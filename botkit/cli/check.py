@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from botkit.config.hooks import HookConfig
 from botkit.config.json_schema import json_schema
 from botkit.config.load import read_draft
 from botkit.config.mistakes import ConfigMistakes
@@ -83,6 +84,10 @@ def describe(loaded: LoadedConfig) -> dict[str, object]:
             for name, module in config.modules.items()
             if not module.enabled
         ],
+        "hooks": [
+            {"name": name, "format": hook.format, "secret": str(hook.secret), "to": _heard(hook)}
+            for name, hook in config.hooks.items()
+        ],
         "storage": str(config.storage.path),
         "warnings": list(loaded.warnings),
     }
@@ -101,6 +106,10 @@ def _counts(loaded: LoadedModule) -> dict[str, object]:
         "not_in": sorted(map(str, loaded.not_in)),
         "overrides": sorted(map(str, loaded.room_settings)),
     }
+
+
+def _heard(hook: HookConfig) -> list[str]:
+    return [str(one) for one in (*hook.rooms, *hook.people)]
 
 
 def _uses(path: Path) -> Sequence[str]:
@@ -144,6 +153,8 @@ def _rows(loaded: LoadedConfig) -> Iterable[tuple[str, str]]:
     for name, table in config.modules.items():
         if not table.enabled:
             yield "module", f"{name} ({table.use}): not enabled"
+    for name, hook in config.hooks.items():
+        yield "hook", f"{name} ({hook.format}): to {', '.join(_heard(hook))}, secret from {hook.secret}"
     yield "database", str(config.storage.path)
 
 

@@ -32,7 +32,7 @@ class HookConfig(Table):
     events: tuple[str, ...] | None = Field(default=None, description='what is said, like "push" or "issues.opened"')
     per_minute: int = Field(default=60, ge=1, le=100_000, description="requests a minute; more are told to wait")
     expires: PositiveDuration | None = Field(default=None, description="what cannot be said for so long is left out")
-    max_bytes: int = Field(default=1 << 20, ge=1024, le=25 << 20, description="the largest body of a request")
+    max_bytes: int = Field(default=1 << 20, ge=1024, le=5 << 20, description="the largest body of a request")
 
 
 def check_hooks(draft: Draft, rooms: dict[Address, Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +42,13 @@ class _Guest(asyncio.Protocol):
     def __init__(self, door: Door) -> None:
         self._door = door
         self._inner: asyncio.Protocol | None = None
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.WriteTransport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._asked = 0
         self._most = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's are no subclasses of asyncio's
         limits = self._door.limits
         if self._door.inside >= limits.connections:
             self._cut_off()
@@ -87,5 +88,5 @@ class _Guest(asyncio.Protocol):
         self._inner.connection_lost(exc)
 
     def _cut_off(self) -> None:
-        if isinstance(self._transport, asyncio.WriteTransport):
+        if self._transport is not None:
             self._transport.abort()

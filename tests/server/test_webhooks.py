@@ -57,10 +57,12 @@ async def post(port: int, name: str, payload: object, **headers: str) -> tuple[i
     }
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     lines = "".join(f"{key}: {value}\r\n" for key, value in given.items())
-    writer.write(f"POST /hooks/{name} HTTP/1.1\r\n{lines}\r\n".encode() + body)
-    async with asyncio.timeout(15):
-        head, _, said = (await reader.read()).partition(b"\r\n\r\n")
-    writer.close()
+    try:
+        writer.write(f"POST /hooks/{name} HTTP/1.1\r\n{lines}\r\n".encode() + body)
+        async with asyncio.timeout(15):
+            head, _, said = (await reader.read()).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
     return int(head.split()[1]), json.loads(said)
 
 
@@ -92,6 +94,64 @@ async def test_a_push_and_an_alert_of_ones_own_are_seen_in_the_room(server, peop
         assert seen.findtext("{jabber:client}body") == "*db1*: \u200b*down*"
         said = [s for s in owner.received if is_message(s, f"{fresh_room}/{NICK}")]
         assert [s.get("id") for s in said] == [told["id"], other["id"]]
+
+
+async def test_an_alert_that_is_resolved_is_corrected_in_place(server, people, account, fresh_room, tmp_path):
+    [owner] = await people("owner")
+    name = await account("bot")
+    await owner.create_room(fresh_room, "owner")
+    prepared(tmp_path)
+    toml = hooks(fresh_room).replace('"github"', '"alertmanager"')
+    bearer = {"Authorization": f"Bearer {SECRET}"}
+    async with running_bot(write_config(tmp_path, server, name, [fresh_room], toml)) as bot:
+        port = await port_of(bot)
+        await bot.wait_room(fresh_room)
+        for _ in range(2):
+            status, fired = await post(port, "rocket", p.alertmanager(), **bearer)
+            assert status == 202
+        await owner.wait_for(lambda s: is_message(s, f"{fresh_room}/{NICK}") and s.get("id") == fired["id"])
+        status, ended = await post(port, "rocket", p.alertmanager(status="resolved"), **bearer)
+        assert status == 202
+        seen = await owner.wait_for(lambda s: is_message(s, f"{fresh_room}/{NICK}") and s.get("id") == ended["id"])
+        assert seen.findtext("{jabber:client}body").startswith("RESOLVED: DiskFull (critical) at db1:9100\n")
+        replaced = seen.find("{urn:xmpp:message-correct:0}replace")
+        assert replaced is not None
+        assert replaced.get("id") == fired["id"]
+    assert len([s for s in owner.received if is_message(s, f"{fresh_room}/{NICK}")]) == 2
+
+
+async def test_a_flood_and_an_endless_template_cost_the_bot_nothing_else(server, people, account, fresh_room, tmp_path):
+    [owner] = await people("owner")
+    name = await account("bot")
+    await owner.create_room(fresh_room, "owner")
+    prepared(tmp_path)
+    endless = "{% for a in range(1000) %}" * 6 + "{% endfor %}" * 6
+    toml = hooks(fresh_room, per_minute="10").replace("*{{ host }}*: {{ state }}", endless)
+    toml += '[modules.echo]\nuse = "bots.echo"\n'
+    async with running_bot(write_config(tmp_path, server, name, [fresh_room], toml)) as bot:
+        port = await port_of(bot)
+        await bot.wait_room(fresh_room)
+        looping = asyncio.create_task(post(port, "backup", {"a": 1}))
+
+        async def one(number: int) -> int:
+            sent = {"X_GitHub_Event": "push", "X_GitHub_Delivery": f"{number}"}
+            try:
+                return (await post(port, "rocket", p.push(), **sent))[0]
+            except (ConnectionError, IndexError):  # more than 32 at a time
+                return 0
+
+        answers = [await one(number) for number in range(20)]
+        answers += await asyncio.gather(*(one(number) for number in range(20, 100)))
+        assert answers[:10] == [202] * 10
+        assert set(answers[10:]) <= {429, 0, 202}
+        assert answers.count(202) < 15
+        await owner.say(fresh_room, "!echo alive")
+        await owner.wait_for(
+            lambda s: is_message(s, f"{fresh_room}/{NICK}") and s.findtext("{jabber:client}body") == "alive"
+        )
+        status, told = await looping
+        assert status == 422
+        assert "took more than 2 s" in told["detail"]
 
 
 async def test_a_bot_that_is_killed_after_its_answer_says_it_once_in_its_next_life(

@@ -200,7 +200,7 @@ class OpenHook:
         )
 
     def _notice_key(self, key: str, to: Address) -> str:
-        return f"hook {self.opened.name} {_digest(key.encode())} {to}"
+        return f"hook {self.opened.name} {_digest(key.encode('utf-8', 'backslashreplace'))} {to}"
 
     def _key_of(self, request: HookRequest) -> str:
         """The same for the same request: its id, else what it says, for some minutes."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import uvloop
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
@@ -226,6 +227,23 @@ async def test_who_asks_too_slowly_is_cut_off() -> None:
                 async with asyncio.timeout(5):
                     assert await reader.read() == b""
             writer.close()
+
+
+def test_they_are_cut_off_on_the_loop_that_bots_run_on_too() -> None:
+    async def slow_large_and_many() -> None:
+        async with serving(seconds=0.2, connections=1, request=1000) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for said in (b"GET /", b"x" * 2000):
+                other, more = await asyncio.open_connection("127.0.0.1", port)
+                for one in (other, reader):
+                    more.write(said)
+                    with suppress(ConnectionError):
+                        async with asyncio.timeout(5):
+                            assert await one.read() == b""
+                more.close()
+            writer.close()
+
+    uvloop.run(slow_large_and_many())
 
 
 async def test_many_who_hold_on_keep_nobody_out_for_long() -> None:

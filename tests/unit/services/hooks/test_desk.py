@@ -163,6 +163,26 @@ async def test_the_same_delivery_is_one_notice_and_has_one_id(world: World) -> N
     assert len(world.outbox.kept) == 2
 
 
+async def test_a_delivery_id_may_be_anything(world: World) -> None:
+    world.open()
+    first = await world.github(p.push(), x_github_delivery="\udcff" * 5000)
+    assert first.status == 202
+    assert await world.github(p.push(), x_github_delivery="\udcff" * 5000) == first
+    assert all(len(key) < 200 for key in world.outbox.kept)
+
+
+async def test_what_belongs_together_has_one_topic(world: World) -> None:
+    world.open(events=["workflow_run"])
+    await world.github(p.workflow("in_progress", None), "workflow_run")
+    await world.github(p.workflow(), "workflow_run")
+    world.open()
+    await world.github(p.push())
+    running, failed, push = world.outbox.kept.values()
+    assert running.topic == failed.topic is not None
+    assert running.key != failed.key
+    assert push.topic is None
+
+
 async def test_without_an_id_the_same_body_is_one_notice_for_some_minutes(world: World) -> None:
     world.open(format="gitlab")
     token = {"x-gitlab-token": SECRET}
