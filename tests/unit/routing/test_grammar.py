@@ -293,7 +293,7 @@ TYPES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "text", "value"), TYPES, ids=[f"{k} {t}" for k, t, _ in TYPES])
+@pytest.mark.parametrize(("kind", "text", "value"), TYPES, ids=[f"{n} {t}" for n, (_, t, _) in enumerate(TYPES)])
 def test_every_type_is_read_or_refused_in_words(kind: Any, text: str, value: Any) -> None:
     async def handler(what: Any) -> None: ...
 
