@@ -247,7 +247,9 @@ def _first_passing(walls: CronTrigger, zone: ZoneInfo, after: datetime) -> datet
         change = _change(after, due, zone)
         if due < change:
             return due
-        after = change - _TICK if _matches(walls, change, zone) else change
+        if _matches(walls, change, zone):
+            return change
+        after = change
 
 
 def _matches(walls: CronTrigger, moment: datetime, zone: ZoneInfo) -> bool:
