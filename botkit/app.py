@@ -145,7 +145,7 @@ class App:
                 features_every=config.runtime.room_features.total_seconds(),
             ),
         )
-        self.outbox = Outbox(self.link, storage.notices, self._clock, settings_of(config.outgoing))
+        self.outbox = Outbox(self.link, storage.notices, self._clock, settings_of(config.outgoing, config.rooms))
         self.hooks = HookDesk(self.outbox.perform, self._clock)
         self._awaited = self.outbox.awaited
         self.history = History(

@@ -358,8 +358,18 @@ class NoticeStore(Protocol):
         at: datetime,
         archive_id: ArchiveId | None = None,
         reason: str | None = None,
+        then: StoredNotice | None = None,
     ) -> None:
-        """It is done, expired, replaced or failed."""
+        """It is done, expired, replaced or failed. With it, all or none: what a digest told is what the digest is, once
+        no part of that is open; the retraction of what it corrected is replaced, if that waits; ``then`` is added.
+        """
+
+    async def gather(self, parts: Sequence[StoredNotice], numbers: Sequence[int]) -> bool:
+        """Add the parts of a digest, and have those of these numbers collected in it. False, and nothing is changed,
+        if one of them does not wait any more."""
+
+    async def scatter(self, key: str, *, at: datetime) -> None:
+        """A digest that is not sent is dropped; what it should have told waits again."""
 
     async def forget(self, before: datetime) -> int:
         """Forget what was settled before this time; its keys may be used again. Returns how many."""

@@ -12,7 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from botkit.config.hooks import HookConfig
 from botkit.config.secrets import Secret
 from botkit.config.table import Table
-from botkit.config.values import BareJid, Duration, FilePath, HostPort, Jid, Nick, PositiveDuration, RoomJid, Zone
+from botkit.config.values import (
+    BareJid,
+    Duration,
+    FilePath,
+    HostPort,
+    Hours,
+    Jid,
+    Nick,
+    PositiveDuration,
+    RoomJid,
+    Zone,
+)
 from botkit.model.address import Address
 from botkit.model.rooms import RoomSettings
 
@@ -63,6 +74,9 @@ class RoomConfig(Table):
     catch_up: bool | None = Field(default=None, description="read what was said while the bot was away")
     follow: bool = Field(default=False, description="if it is destroyed and names another in its place, go there")
     prefix: Prefixes | None = Field(default=None, description="what a command begins with here, if not as elsewhere")
+    quiet: Hours | None = Field(default=None, description='no notices in these hours, like "22:00-07:00"; "": never')
+    timezone: Zone | None = Field(default=None, description="where the room's hours are told")
+    digest: Duration | None = Field(default=None, description="notices of so long a time are said in one message")
 
 
 class ModuleConfig(BaseModel):
@@ -138,6 +152,11 @@ class OutgoingConfig(Table):
         default=100, ge=1, le=100_000, description="messages of one priority that may wait for one room or account"
     )
     loop_guard: bool = Field(default=True, description="stop answering who answers faster than people do")
+    quiet: Hours = Field(default="", description='no notices to rooms in these hours, like "22:00-07:00"')
+    timezone: Zone = Field(default=ZoneInfo("UTC"), description="where those hours are told")
+    digest: Duration = Field(
+        default=timedelta(0), description="notices to a room within so long a time are said in one message"
+    )
 
 
 class LogConfig(Table):

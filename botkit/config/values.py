@@ -17,6 +17,7 @@ from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSc
 from botkit.errors import BadAddress
 from botkit.model.address import Address
 from botkit.model.durations import format_duration, parse_duration
+from botkit.model.quiet import parse_quiet
 
 
 def base_folder(info: ValidationInfo) -> Path:
@@ -131,6 +132,20 @@ Zone = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "examples": ["Europe/Berlin", "UTC"]}),
 ]
 """A time zone of the IANA database, by name."""
+
+
+def _hours(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError('expected hours as text, like "22:00-07:00"')
+    if value.strip():
+        parse_quiet(value, ZoneInfo("UTC"))
+    return value.strip()
+
+
+Hours = Annotated[
+    str, PlainValidator(_hours), WithJsonSchema({"type": "string", "examples": ["22:00-07:00"]}, mode="validation")
+]
+"""Hours of a day, or "" for none; see ``model.quiet``."""
 
 
 def _path(value: object, info: ValidationInfo) -> Path:

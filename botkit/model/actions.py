@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Protocol
 
@@ -21,6 +21,14 @@ class Priority(IntEnum):
     REPLY = 1
     NOTICE = 2
     CHATTER = 3
+
+
+class Urgency(IntEnum):
+    """Who goes first of the notices to one recipient; the lowest does. ``URGENT`` waits for no quiet hours."""
+
+    URGENT = 0
+    NORMAL = 1
+    LOW = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +132,9 @@ class Notice:
 
     A notice takes the place of the one before it of the same ``topic`` to the same recipient: in the queue if that
     waits still, else by correcting it (XEP-0308), else, where no correction would be believed, as a message of its own.
+
+    ``retract_on_expiry``: what was said is taken back (XEP-0424) once it has expired. ``digest``: for so long others to
+    the same recipient are waited for, to be said in one message with it; None: as the room's config says.
     """
 
     to: Address
@@ -134,6 +145,9 @@ class Notice:
     expires: datetime | None = None
     split: bool = True
     topic: str | None = None
+    urgency: Urgency = Urgency.NORMAL
+    retract_on_expiry: bool = False
+    digest: timedelta | None = None
 
 
 Action = SendMessage | React | RetractOwn | Moderate | SetRole | SetAffiliation | SetSubject | Invite | Notice

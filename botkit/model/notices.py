@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
+from botkit.model.actions import Urgency
 from botkit.model.address import Address
 from botkit.model.messages import ArchiveId, MessageId
+
+DIGEST = "\ndigest "
+"""How keys of digests begin. A line feed: nobody's own key has it."""
+
+RETRACTION = "\nretraction "
+"""How keys of retractions begin."""
 
 
 class NoticeState(Enum):
@@ -15,6 +22,7 @@ class NoticeState(Enum):
 
     WAITING = "waiting"  # certainly not sent yet
     SENDING = "sending"  # may have been sent; whether it arrived is to be found out
+    COLLECTED = "collected"  # is in a digest, and goes the way of that
     DONE = "done"
     EXPIRED = "expired"
     FAILED = "failed"  # refused for good; ``reason`` says why
@@ -23,7 +31,7 @@ class NoticeState(Enum):
     @property
     def is_open(self) -> bool:
         """True while there is something left to do."""
-        return self in (NoticeState.WAITING, NoticeState.SENDING)
+        return self in (NoticeState.WAITING, NoticeState.SENDING, NoticeState.COLLECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,9 @@ class StoredNotice:
 
     ``topic`` as of ``Notice``. ``stay`` names the stay in the room in which it was last sent, ``replaces`` the message
     that it corrects then; None: it is a message of its own.
+
+    With ``retracts`` it says nothing: it takes back what has this archive id in the room (message id in a chat with
+    one), was said as ``sent_as`` and has the message id ``replaces``. ``within``: the key of the digest that it is in.
     """
 
     key: str
@@ -60,6 +71,16 @@ class StoredNotice:
     topic: str | None = None
     replaces: MessageId | None = None
     stay: str | None = None
+    urgency: Urgency = Urgency.NORMAL
+    retract_on_expiry: bool = False
+    retracts: str | None = None
+    digest: timedelta | None = None
+    within: str | None = None
+
+    @property
+    def is_digest(self) -> bool:
+        """True if it tells what other notices say."""
+        return self.key.startswith(DIGEST)
 
     def is_over(self, now: datetime) -> bool:
         """True if it is not begun and need not be any more."""

@@ -13,6 +13,7 @@ from botkit.model.rooms import RoomState
 from botkit.model.status import AccountStatus, HistoryState, RoomStatus
 from botkit.observe.account import Parts, account_status
 from botkit.services.catch_up import CatchUpStatus
+from botkit.services.outbox.choosing import Why
 
 _COUNTER, _GAUGE = MeasureKind.COUNTER, MeasureKind.GAUGE
 
@@ -126,6 +127,16 @@ def _outgoing(book: _Book, parts: Parts) -> None:
     messages = [((end,), float(count)) for end, count in ends]
     book.add(_COUNTER, "outgoing_messages", "Messages of ours, by what became of them.", ("result",), messages)
     book.one(_GAUGE, "notices_kept", "Notices that are written down and not yet in their rooms.", status.notices)
+    reasons = dict.fromkeys(Why, 0)
+    for one in parts.outbox.notices_waiting():
+        reasons[one.why] += one.count
+    book.add(
+        _GAUGE,
+        "notices_waiting",
+        "Notices that are not in their rooms yet, by what they wait for.",
+        ("why",),
+        [((why.value,), count) for why, count in reasons.items()],
+    )
     notices = (
         ("done", counters.notices_done),
         ("expired", counters.notices_expired),

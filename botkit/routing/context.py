@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from typing_extensions import TypeVar
 
 from botkit.errors import MisuseError
-from botkit.model.actions import Action, Notice, Priority, SendMessage, Sent
+from botkit.model.actions import Action, Notice, Priority, SendMessage, Sent, Urgency
 from botkit.model.address import Address
 from botkit.model.events import DirectMessage, Event, PrivateMessage, RoomMessage, Tick, TombstoneSeen
 from botkit.model.messages import Delivery, Source
@@ -270,6 +270,9 @@ class Context(Generic[C]):
         not_before: datetime | None = None,
         expires: datetime | None = None,
         topic: str | None = None,
+        urgency: Urgency = Urgency.NORMAL,
+        retract_on_expiry: bool = False,
+        digest: timedelta | None = None,
     ) -> Sent:
         """Have ``text`` said exactly once here, or to ``to`` (a room of ours, or an account), across crashes too.
 
@@ -286,6 +289,9 @@ class Context(Generic[C]):
             not_before=not_before,
             expires=expires,
             topic=topic,
+            urgency=urgency,
+            retract_on_expiry=retract_on_expiry,
+            digest=digest,
         )
         sent = await self.perform(notice)
         assert sent is not None, "Link.perform gives a Sent for every Notice"

@@ -113,7 +113,21 @@ _TOPICS = (
     "CREATE INDEX notice_topic ON notice (account, recipient, topic, number) WHERE topic IS NOT NULL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES, _ONCE, _JOBS, _NOTICES, _TOPICS)
+_DIGESTS = (
+    # "retracts" names what a row takes back instead of saying anything, "within" the digest that tells it. "digest" is
+    # a length in microseconds.
+    "ALTER TABLE notice ADD COLUMN urgency INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE notice ADD COLUMN retract_on_expiry INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE notice ADD COLUMN retracts TEXT",
+    "ALTER TABLE notice ADD COLUMN digest INTEGER",
+    "ALTER TABLE notice ADD COLUMN within TEXT",
+    "CREATE INDEX notice_within ON notice (account, within) WHERE within IS NOT NULL",
+    "CREATE INDEX notice_retracts ON notice (account, replaces) WHERE retracts IS NOT NULL",
+    "DROP INDEX notice_open",
+    "CREATE INDEX notice_open ON notice (account, number) WHERE state IN ('waiting', 'sending', 'collected')",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MESSAGES, _ONCE, _JOBS, _NOTICES, _TOPICS, _DIGESTS)
 """Migration n (from 1) brings a database from version n - 1 to n, in one transaction."""
 
 VERSION = len(MIGRATIONS)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from botkit.errors import ItemNotFound, StanzaError
 from botkit.model.address import Address
 from botkit.model.archive import ArchivedEvent, ArchiveQuery
-from botkit.model.events import DirectMessage, RoomMessage
+from botkit.model.events import DirectMessage, DirectRetraction, Event, MessageRetracted, RoomMessage
 from botkit.model.messages import ArchiveId
 from botkit.model.notices import StoredNotice
 from botkit.model.rooms import Occupant
@@ -90,11 +90,23 @@ class Finder:
 
     def _is_it(self, row: ArchivedEvent, notice: StoredNotice) -> bool:
         event = row.event
+        if notice.retracts is not None:
+            return self._retracts(event, notice)
         if isinstance(event, RoomMessage) and notice.groupchat:
             same = notice.message_id in (event.message_id, event.origin_id) and event.room == notice.to
             return same and self._is_ours(event.author, notice)
         if isinstance(event, DirectMessage) and not notice.groupchat:
             return event.message_id == notice.message_id and event.sender.bare == self._link.address.bare
+        return False
+
+    def _retracts(self, event: Event | None, notice: StoredNotice) -> bool:
+        """That it was taken back, whoever did it last."""
+        if isinstance(event, RoomMessage | DirectMessage):
+            return any(self._retracts(one, notice) for one in event.also)
+        if isinstance(event, MessageRetracted):
+            return event.target == notice.retracts and self._is_ours(event.author, notice)
+        if isinstance(event, DirectRetraction):
+            return event.target == notice.retracts and event.sender.bare == self._link.address.bare
         return False
 
     def _is_ours(self, author: Occupant, notice: StoredNotice) -> bool:

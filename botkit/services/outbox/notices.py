@@ -21,22 +21,23 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from botkit.errors import LinkClosed, LinkError, MisuseError, OutboxFull, RequestTimeout, StoreError
-from botkit.model.actions import Notice, Sent
+from botkit.model.actions import Notice, Sent, Urgency
 from botkit.model.address import Address
 from botkit.model.messages import ArchiveId, MessageId
 from botkit.model.notices import NoticeState, StoredNotice
-from botkit.model.rooms import RoomState
 from botkit.ports import Clock, Link, NoticeStore
+from botkit.services.outbox.choosing import Choosing, Wait
 from botkit.services.outbox.delivery import Delivery
-from botkit.services.outbox.pile import Book, Pile
+from botkit.services.outbox.digests import Digests
+from botkit.services.outbox.pile import Book
 from botkit.services.outbox.sender import Sender
+from botkit.services.outbox.settings import OutboxSettings
 
 _log = logging.getLogger(__name__)
 
 _AGAIN = 5.0  # after the network or the store failed
 _KEPT = timedelta(days=30)  # for as long a key is not used again
 _DAY = 86_400.0
-_LOOK_AGAIN = 3600.0
 
 
 class Notices:
@@ -49,15 +50,16 @@ class Notices:
         clock: Clock,
         sender: Sender,
         split: Callable[[Notice], list[str]],
-        most: int,
+        settings: OutboxSettings,
     ) -> None:
-        self._link = link
         self._store = store
         self._clock = clock
         self._split = split
-        self._most = most
+        self._most = settings.notices
         self._book = Book()
+        self._choosing = Choosing(link, self._book, settings)
         self._delivery = Delivery(link, store, clock, sender, self._book)
+        self._digests = Digests(store, clock, self._book, split)
         self._wake: dict[Address, asyncio.Event] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -70,6 +72,8 @@ class Notices:
 
     async def add(self, notice: Notice) -> Sent:
         """Write ``notice`` down; it is sent from then on. Raises ``StoreError``, ``OutboxFull``, ``MisuseError``."""
+        if notice.retract_on_expiry and notice.expires is None:
+            raise MisuseError("a notice that is retracted on expiry has to expire; give it expires=")
         if not notice.to.is_bare:
             raise MisuseError(f"a notice goes to a room or an account, not to {notice.to}")
         texts = self._split(notice)
@@ -87,6 +91,9 @@ class Notices:
 
     def _parts(self, notice: Notice, texts: list[str]) -> list[StoredNotice]:
         ids = [MessageId(secrets.token_hex(8)) for _ in texts]
+        digest = notice.digest if notice.digest is not None else self._choosing.manners(notice.to).digest
+        if len(texts) > 1 or notice.urgency is Urgency.URGENT or notice.retract_on_expiry:
+            digest = None  # what is to be taken back again must be a message of its own
         return [
             StoredNotice(
                 key=notice.key if notice.key is not None else f"\n{ids[0]}",  # a line feed: nobody's own key
@@ -99,6 +106,9 @@ class Notices:
                 not_before=notice.not_before,
                 expires=notice.expires,
                 topic=notice.topic,
+                urgency=notice.urgency,
+                retract_on_expiry=notice.retract_on_expiry,
+                digest=digest or None,
             )
             for part, text in enumerate(texts)
         ]
@@ -150,40 +160,26 @@ class Notices:
         try:
             while pile := self._book.pile(to):
                 wake.clear()
-                row, wait = self._next(pile)
-                if row is not None:
-                    wait = await self._attempt(row)
+                choice = self._choosing.next(pile, to, self._clock.now())
+                wait = await self._attempt(choice.rows) if choice.rows else choice.wait
                 if wait > 0:
                     await self._rest(wake, wait)
         finally:
             del self._wake[to]
 
-    async def _attempt(self, row: StoredNotice) -> float:
-        """Bring one notice on; how long to wait before anything else is tried."""
+    async def _attempt(self, rows: tuple[StoredNotice, ...]) -> float:
+        """Bring one notice on, or several as a digest; how long to wait before anything else is tried."""
         try:
-            return await self._delivery.advance(row)
+            if len(rows) > 1:
+                return await self._digests.gather(rows)
+            if rows[0].is_digest and rows[0].is_over(self._clock.now()):
+                return await self._digests.scatter(rows[0])
+            return await self._delivery.advance(rows[0])
         except (LinkError, StoreError) as problem:
-            _log.warning("a notice to %s waits: %s", row.to, problem)
+            _log.warning("a notice to %s waits: %s", rows[0].to, problem)
         except Exception as problem:  # a boundary: one notice's fault must not stop the others
-            _log.error("a notice to %s could not be sent", row.to, exc_info=problem)
+            _log.error("a notice to %s could not be sent", rows[0].to, exc_info=problem)
         return _AGAIN
-
-    def _next(self, pile: Pile) -> tuple[StoredNotice | None, float]:
-        """The first that is due or has expired; else None and how long to wait for one."""
-        now = self._clock.now()
-        soonest = _LOOK_AGAIN
-        for row in pile.in_order():
-            if row.is_over(now):
-                return row, 0.0
-            if pile.earlier_of_topic(row) is not None:  # that one first: it may have to be corrected
-                continue
-            refused = None if pile.is_superseded(row, now) else self._book.refused_until.get(row.number)
-            due = max((t for t in (row.not_before, refused) if t is not None), default=now)
-            if due <= now and self._is_reachable(row):
-                return row, 0.0
-            times = [t for t in (due, row.expires) if t is not None and t > now]
-            soonest = min([soonest, *((t - now).total_seconds() for t in times)])
-        return None, soonest
 
     async def _rest(self, wake: asyncio.Event, seconds: float) -> None:
         assert self._group is not None, "workers end before run does"
@@ -195,11 +191,10 @@ class Notices:
         await self._clock.sleep(seconds)
         wake.set()
 
-    def _is_reachable(self, row: StoredNotice) -> bool:
-        if not row.groupchat:
-            return True
-        info = self._link.room(row.to)
-        return info is not None and info.state is RoomState.JOINED and info.me is not None
+    def waits(self) -> list[tuple[StoredNotice, Wait]]:
+        """All that are not done, and why."""
+        now = self._clock.now()
+        return [(row, self._choosing.why(row, now)) for row in self._book.rows()]
 
     # --- what became of one -----------------------------------------------------------------------------------
 

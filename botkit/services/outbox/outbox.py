@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sized
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from botkit.errors import MisuseError
@@ -30,6 +31,7 @@ from botkit.model.messages import MessageId
 from botkit.model.rooms import Affiliation, Occupant, RoomInfo, RoomSettings, RoomState
 from botkit.ports import Clock, Link, NoticeStore
 from botkit.routing.texts import sayable
+from botkit.services.outbox.choosing import Why
 from botkit.services.outbox.entry import Followed, Talk
 from botkit.services.outbox.loops import LoopGuard
 from botkit.services.outbox.moderating import Moderating
@@ -52,6 +54,16 @@ class OutboxStatus:
     counters: Counters
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticesWaiting:
+    """So many notices to ``to`` wait, for one reason; ``until``: the first of them; None: nobody knows."""
+
+    to: Address
+    why: Why
+    count: int
+    until: datetime | None
+
+
 class Outbox:
     """Fulfils ``ports.Link``. ``run`` it; show it reflections, errors and changes of rooms; ``flush`` it at the end."""
 
@@ -68,7 +80,7 @@ class Outbox:
         self.awaited = self._sender.awaited
         self._moderating = Moderating(link, clock, self._sender.lanes.account)
         self._notices = (
-            Notices(link, store, clock, self._sender, self._texts, self.settings.notices) if store is not None else None
+            Notices(link, store, clock, self._sender, self._texts, self.settings) if store is not None else None
         )
         self._guard = LoopGuard(self.settings.loop) if self.settings.loop is not None else None
 
@@ -176,6 +188,19 @@ class Outbox:
     def waiting_for(self, to: Address) -> int:
         """Messages that wait to be sent to one room or account (bare)."""
         return self._sender.lanes.waiting_for(to)
+
+    def notices_waiting(self) -> list[NoticesWaiting]:
+        """What notices wait for, by recipient and reason; looks at each of them."""
+        if self._notices is None:
+            return []
+        found: dict[tuple[Address, Why], NoticesWaiting] = {}
+        for row, wait in self._notices.waits():
+            old = found.get((row.to, wait.why))
+            untils = [t for t in (wait.until, old.until if old is not None else None) if t is not None]
+            found[row.to, wait.why] = NoticesWaiting(
+                to=row.to, why=wait.why, count=old.count + 1 if old is not None else 1, until=min(untils, default=None)
+            )
+        return list(found.values())
 
     def status(self) -> OutboxStatus:
         """How it is now."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 
+from botkit.model.actions import Urgency
 from botkit.model.address import Address
 from botkit.model.notices import StoredNotice
 from botkit.services.outbox.entry import Entry
@@ -16,18 +17,22 @@ class Pile:
 
     def __init__(self) -> None:
         self.rows: dict[int, StoredNotice] = {}
+        self._ranks: dict[Urgency, dict[int, None]] = {urgency: {} for urgency in Urgency}
         self._topics: dict[str, list[StoredNotice]] = {}
 
     def put(self, row: StoredNotice) -> None:
         """Have ``row`` as it is now."""
         known = row.number in self.rows
         self.rows[row.number] = row
+        self._ranks[row.urgency][row.number] = None
         if row.topic is not None and not known:
             self._topics.setdefault(row.topic, []).append(row)
 
     def drop(self, number: int) -> StoredNotice | None:
         """It is settled."""
         row = self.rows.pop(number, None)
+        if row is not None:
+            del self._ranks[row.urgency][number]
         if row is not None and row.topic is not None:
             left = [one for one in self._topics[row.topic] if one.number != number]
             if left:
@@ -38,7 +43,9 @@ class Pile:
 
     def in_order(self) -> Iterator[StoredNotice]:
         """What goes first, first. Do not change the pile meanwhile."""
-        yield from self.rows.values()
+        for rank in self._ranks.values():
+            for number in rank:
+                yield self.rows[number]
 
     def earlier_of_topic(self, row: StoredNotice) -> StoredNotice | None:
         """A notice of its topic from before it, if there is one that is not settled."""
@@ -90,6 +97,11 @@ class Book:
     def recipients(self) -> tuple[Address, ...]:
         """For whom there is anything."""
         return tuple(self._piles)
+
+    def rows(self) -> Iterator[StoredNotice]:
+        """All, by recipient."""
+        for pile in self._piles.values():
+            yield from pile.in_order()
 
     def has(self, row: StoredNotice) -> bool:
         """True while ``row`` is open."""

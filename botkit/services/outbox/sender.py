@@ -45,6 +45,7 @@ class Counters:
     notices_expired: int = 0
     notices_failed: int = 0
     notices_replaced: int = 0
+    notices_retracted: int = 0
 
 
 class Sender:

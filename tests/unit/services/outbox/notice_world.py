@@ -12,20 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from botkit.errors import LinkClosed, StanzaError
-from botkit.model.actions import Action, SendMessage, Sent
+from botkit.model.actions import Action, Moderate, RetractOwn, SendMessage, Sent
 from botkit.model.address import Address
 from botkit.model.archive import ArchivedEvent, ArchiveQuery, Page
-from botkit.model.events import DirectMessage, ErrorReceived, Event, RoomMessage, RoomStateChanged, StreamEstablished
+from botkit.model.events import (
+    DirectMessage,
+    DirectRetraction,
+    ErrorReceived,
+    Event,
+    MessageRetracted,
+    RoomMessage,
+    RoomStateChanged,
+    StreamEstablished,
+)
 from botkit.model.messages import ArchiveId, Content, MessageId
 from botkit.model.rooms import Occupant, RoomState
 from botkit.ports import Link, NoticeStore
 from botkit.services.outbox.outbox import Outbox
+from botkit.services.outbox.settings import OutboxSettings
 from botkit.storage.sqlite import SqliteStorage
 from botkit.testing.fakes import FakeClock, FakeLink, make_occupant, make_room
 
 ROOM = Address.parse("lobby@rooms.example.org")
 BOT = Address.parse("herald@example.org/r")
 ALICE = Address.parse("alice@example.org")
+STORE_STEPS = frozenset({"add", "of_key", "told", "begin", "settle", "gather", "scatter"})
 
 
 class Hall(FakeLink):
@@ -41,6 +52,8 @@ class Hall(FakeLink):
         self.deaf = 0  # so many messages are dropped on their way
         self.silent = False  # messages arrive, and nothing comes back
         self.stay = 0
+        self.retracted: list[str] = []  # targets, once for each time that the room heard of it
+        self.moderated: list[str] = []
         self.stays: dict[str | None, tuple[str, int]] = {}  # who said a message, in which stay
         self.enter_room()
         self.archives[ROOM] = []
@@ -49,10 +62,11 @@ class Hall(FakeLink):
     def leave_room(self, state: RoomState = RoomState.LOST) -> None:
         self._rooms[ROOM] = replace(self._rooms[ROOM], state=state, me=None)
 
-    def enter_room(self, nick: str = "herald") -> None:
+    def enter_room(self, nick: str = "herald", *, features: frozenset[str] | None = None) -> None:
         self.stay += 1
         since = self.clock.now() + timedelta(microseconds=self.stay)
-        self.add_room(replace(make_room(ROOM, nick=nick), since=since))
+        room = make_room(ROOM, nick=nick)
+        self.add_room(replace(room, since=since, features=room.features if features is None else features))
 
     def shown(self) -> list[str]:
         """What a client shows that believes no correction but those of the same occupant in the same stay."""
@@ -77,6 +91,12 @@ class Hall(FakeLink):
 
     async def perform(self, action: Action) -> Sent | None:
         sent = await super().perform(action)
+        if isinstance(action, Moderate):
+            self.moderated.append(action.archive_id)
+            return None
+        if isinstance(action, RetractOwn):
+            self._retract(action)
+            return sent
         assert isinstance(action, SendMessage)
         assert sent is not None
         now = asyncio.get_running_loop()
@@ -100,6 +120,22 @@ class Hall(FakeLink):
             )
             self.archives[None].append(ArchivedEvent(archive_id=number, at=self.clock.now(), event=direct))
         return sent
+
+    def _retract(self, action: RetractOwn) -> None:
+        if self.deaf:
+            self.deaf -= 1
+            return
+        self.retracted.append(action.target)
+        me = self._rooms[ROOM].me
+        number = ArchiveId(f"a{next(self.numbers)}")
+        event: Event
+        if action.groupchat:
+            assert me is not None
+            event = MessageRetracted(at=self.clock.now(), room=ROOM, author=me, target=action.target)
+        else:
+            event = DirectRetraction(at=self.clock.now(), sender=BOT, target=action.target)
+        archive = self.archives[ROOM if action.groupchat else None]
+        archive.append(ArchivedEvent(archive_id=number, at=event.at, event=event))
 
     def _write(
         self, author: Occupant, body: str, message_id: MessageId, replaces: MessageId | None = None
@@ -171,15 +207,19 @@ class Stepping:
 
 
 @asynccontextmanager
-async def process(path: Path, hall: Hall, clock: FakeClock, steps: Steps | None = None) -> AsyncIterator[Outbox]:
+async def process(
+    path: Path, hall: Hall, clock: FakeClock, steps: Steps | None = None, settings: OutboxSettings | None = None
+) -> AsyncIterator[Outbox]:
     """One run of the bot on the store at ``path``."""
     steps = steps or Steps(None, behind=False)
     if hall.room(ROOM).state is RoomState.JOINED:  # type: ignore[union-attr]
         hall.enter_room()
     async with SqliteStorage.open(path, BOT) as storage:
-        store: NoticeStore = Stepping(storage.notices, steps, frozenset({"add", "of_key", "told", "begin", "settle"}))  # type: ignore[assignment]
+        store: NoticeStore = Stepping(
+            storage.notices, steps, frozenset({"add", "of_key", "told", "begin", "settle", "gather", "scatter"})
+        )  # type: ignore[assignment]
         link: Link = Stepping(hall, steps, frozenset({"perform", "page"}))  # type: ignore[assignment]
-        outbox = Outbox(link, store, clock)
+        outbox = Outbox(link, store, clock, settings)
 
         def hear(event: Event) -> None:
             if isinstance(event, RoomMessage) and outbox.awaited:
