@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bots.herald_sources import Calendar, Feed
 from bots.herald_times import Placed, Timed
 
 
@@ -30,11 +31,15 @@ class HeraldConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     notices: tuple[Notice, ...] = ()
+    feeds: tuple[Feed, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
     reminders: Reminders = Field(default_factory=lambda: Reminders.model_validate({}))
 
     @model_validator(mode="after")
     def _names_differ(self) -> HeraldConfig:
         _refuse_doubled("notices", self.notices)
+        _refuse_doubled("feeds", self.feeds)
+        _refuse_doubled("calendars", self.calendars)
         return self
 
     def find(self, name: str) -> Notice | None:

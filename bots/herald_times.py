@@ -66,14 +66,7 @@ class Placed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[\w.-]{1,64}$", description="one word; unique")
-    timezone: str = Field("UTC", description="an IANA name, such as Europe/Berlin")
     rooms: tuple[RoomJid, ...] = ()
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_zone(cls, value: str) -> str:
-        checked(lambda: time_zone(value))
-        return value
 
     def addresses(self) -> tuple[Address, ...]:
         """Where it goes; () is everywhere."""
@@ -84,7 +77,19 @@ class Placed(BaseModel):
         return ", ".join(map(str, self.rooms)) or "all rooms"
 
 
-class Timed(Placed):
+class Zoned(Placed):
+    """What tells times."""
+
+    timezone: str = Field("UTC", description="an IANA name, such as Europe/Berlin")
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        checked(lambda: time_zone(value))
+        return value
+
+
+class Timed(Zoned):
     """What comes by the clock."""
 
     cron: str | None = Field(None, description="minute hour day month weekday, as in cron")

@@ -16,6 +16,7 @@ from botkit.config.hooks import HookConfig
 from botkit.config.schema import AccountConfig, Config, ModuleConfig, RoomConfig
 from botkit.protocol import namespaces
 from bots.herald_settings import HeraldConfig, Notice, Reminders
+from bots.herald_sources import Calendar, Feed
 from bots.keeper import router as keeper
 from bots.keeper_settings import KeeperConfig
 from tests.docs.pages import PAGES, ROOT, anchors_of, links_of
@@ -65,6 +66,8 @@ def test_every_key_of_the_config_is_in_the_manual(table: str) -> None:
     [
         ("keeper.md", "## Settings", KeeperConfig),
         ("notifications.md", "## Settings of a notice", Notice),
+        ("notifications.md", "### Settings of a feed", Feed),
+        ("notifications.md", "### Settings of a calendar", Calendar),
         ("notifications.md", "### Settings of reminders", Reminders),
     ],
 )
@@ -74,7 +77,7 @@ def test_every_setting_of_a_bot_is_in_the_manual(page: str, heading: str, model:
 
 
 def test_the_herald_has_no_settings_but_those_of_its_parts() -> None:
-    assert set(HeraldConfig.model_fields) == {"notices", "reminders"}
+    assert set(HeraldConfig.model_fields) == {"notices", "feeds", "calendars", "reminders"}
 
 
 def test_every_command_of_the_keeper_is_in_the_manual() -> None:
