@@ -59,6 +59,10 @@ class BadAddress(BotkitError, ValueError):
 class BadPayload(BotkitError):
     """What came to a webhook lacks something, or its template makes no text of it. The message is for the sender."""
 
+    def __init__(self, text: str, *, retryable: bool = False) -> None:
+        super().__init__(text)
+        self.retryable = retryable
+
 
 class StoreError(BotkitError):
     """The database cannot be opened, read or written."""

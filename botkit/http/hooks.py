@@ -9,9 +9,13 @@ from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.hdrs import METH_POST
+from aiohttp.http_exceptions import HttpProcessingError
 
 from botkit.model.hooks import HookAnswer, HookRequest
 from botkit.ports import Hook, View
+
+GUESTS_FAULTS = (ConnectionError, HttpProcessingError, web.RequestPayloadError)
+"""What is raised where somebody goes away or speaks no HTTP."""
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -36,7 +40,10 @@ class HookPages:
         wrong = _wrong(hook, request)
         if wrong is not None:
             return wrong
-        body = await _body(request, hook.max_bytes)
+        try:
+            body = await _body(request, hook.max_bytes)
+        except GUESTS_FAULTS:
+            return HookAnswer(status=400, result="broken", detail="the body could not be read to its end")
         if body is None:
             return _too_large(hook)
         asked = HookRequest(

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from botkit.http.door import Door, HttpLimits
 from botkit.http.exposition import Exposition
-from botkit.http.hooks import HookPages
+from botkit.http.hooks import GUESTS_FAULTS, HookPages
 from botkit.http.pages import health, process_measures, readiness
 from botkit.http.tls import Certificate
 from botkit.model.measures import merged
@@ -22,6 +23,8 @@ from botkit.ports import View
 _log = logging.getLogger(__name__)
 _AGAIN = 10.0  # seconds until a port that is taken is tried again
 _RENEWED = 60.0  # seconds until it is looked whether the certificate's files have changed
+_MUTED = logging.getLogger("botkit.http.guests")  # aiohttp logs a traceback for each guest who leaves or says nonsense
+_MUTED.setLevel(logging.CRITICAL)
 _Page = Callable[[BotStatus], tuple[int, dict[str, object]]]
 
 
@@ -48,7 +51,7 @@ class HttpServer:
     async def run(self) -> None:
         """Serve until cancelled. If nobody can listen there that is logged, and tried again: the bot's work goes on."""
         runner = web.AppRunner(
-            self._app(), access_log=None, keepalive_timeout=0, lingering_time=0, max_line_size=2048,
+            self._app(), access_log=None, logger=_MUTED, keepalive_timeout=0, lingering_time=0, max_line_size=2048,
             max_field_size=4096, handle_signals=False, shutdown_timeout=1.0,
         )  # fmt: skip
         await runner.setup()
@@ -88,7 +91,7 @@ class HttpServer:
             await asyncio.sleep(_AGAIN)
 
     def _app(self) -> web.Application:
-        app = web.Application(client_max_size=0)
+        app = web.Application(client_max_size=0, middlewares=[_guarded])
         app.router.add_get("/healthz", self._answering(health))
         app.router.add_get("/readyz", self._answering(readiness))
         app.router.add_get("/metrics", self._metrics)
@@ -110,6 +113,18 @@ class HttpServer:
             accept = request.headers.get("Accept", "")
             body, content_type = await asyncio.to_thread(lambda: self._exposition.text(merged(measures), accept))
         return _closing(web.Response(body=body, headers={"Content-Type": content_type}))
+
+
+@web.middleware
+async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The boundary: our own faults are logged; a guest's are answered, or he is gone."""
+    try:
+        return await handler(request)
+    except (web.HTTPException, *GUESTS_FAULTS):
+        raise
+    except Exception as problem:
+        _log.error("%s %s failed", request.method, request.path, exc_info=problem)
+        return _closing(web.Response(status=500, text="an error of the bot's; its log says more\n"))
 
 
 def _closing(response: web.Response) -> web.Response:

@@ -140,6 +140,8 @@ class OpenHook:
         try:
             report = await self._report(request, value)
         except BadPayload as problem:
+            if problem.retryable:
+                return HookAnswer(status=503, result="unstored", detail=str(problem), retry_after=30.0)
             self._complain("lacking", f"a request could not be read: {problem}")
             return HookAnswer(status=422, result="lacking", detail=str(problem))
         if not report.said or not self._wanted(report):

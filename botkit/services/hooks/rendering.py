@@ -14,6 +14,7 @@ from botkit.errors import BadPayload
 
 _START = 15.0  # seconds for the process to be there; Python and jinja2 are imported
 _SECONDS = 2.0
+_MOST = 8  # wait at a time; who comes then is told to come again
 _LINE = 64 * 1024  # an answer is shorter
 
 
@@ -24,9 +25,19 @@ class Renderer:
         self._seconds = seconds
         self._process: Process | None = None
         self._one = asyncio.Lock()
+        self._waiting = 0
 
     async def render(self, template: str, values: Mapping[str, object]) -> str:
         """The text. Raises ``BadPayload`` if there is none, or not in time."""
+        if self._waiting >= _MOST:
+            raise BadPayload("too many templates wait to be rendered", retryable=True)
+        self._waiting += 1
+        try:
+            return await self._render(template, values)
+        finally:
+            self._waiting -= 1
+
+    async def _render(self, template: str, values: Mapping[str, object]) -> str:
         async with self._one:  # no deadline: each before us has one
             try:
                 process, seconds = await self._ready()

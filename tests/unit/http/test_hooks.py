@@ -157,6 +157,42 @@ async def test_a_large_body_passes_the_door_and_an_endless_one_does_not() -> Non
         assert (await get(port, "/readyz"))[0] == 200
 
 
+async def test_nobody_can_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    hook = FakeHook()
+    head = f"POST /hooks/ci HTTP/1.1\r\nHost: x\r\n{JSON}"
+    async with serving(View(hook), seconds=0.2) as port:
+        for more in (
+            "Content-Length: 9\r\n\r\n12",
+            "Content-Length: abc\r\n\r\n",
+            "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write((head + more).encode())
+            with suppress(ConnectionError):
+                async with asyncio.timeout(5):
+                    assert b" 202 " not in await reader.read()
+            writer.close()
+    assert [one for one in caplog.records if one.levelname in ("WARNING", "ERROR")] == []
+    assert hook.taken == []
+    assert set(hook.counted) == {"broken"}
+
+
+async def test_a_fault_of_ours_is_logged_and_told_as_one(caplog: pytest.LogCaptureFixture) -> None:
+    class Faulty(FakeHook):
+        async def take(self, request: HookRequest) -> HookAnswer:
+            raise ValueError("a bug")
+
+    async with serving(View(Faulty())) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"POST /hooks/ci HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n{JSON}\r\n{{}}".encode())
+        async with asyncio.timeout(5):
+            said = await reader.read()
+        writer.close()
+    assert said.split()[1] == b"500"
+    assert b"a bug" not in said
+    assert "POST /hooks/ci failed" in caplog.text
+
+
 async def test_who_sends_his_body_too_slowly_is_cut_off_and_nothing_is_taken() -> None:
     hook = FakeHook()
     async with serving(View(hook), seconds=0.2) as port:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -81,6 +82,11 @@ async def test_a_template_without_end_is_ended_and_the_next_one_is_rendered(rend
         await renderer.render(ENDLESS, {})
     assert time.monotonic() - began < 5
     assert await renderer.render("{{ a }}", {"a": 2}) == "2"
+
+
+async def test_templates_without_end_do_not_pile_up(renderer: Renderer) -> None:
+    results = await asyncio.gather(*(renderer.render(ENDLESS, {}) for _ in range(12)), return_exceptions=True)
+    assert [isinstance(one, BadPayload) and one.retryable for one in results] == [False] * 8 + [True] * 4
 
 
 async def test_a_template_that_needs_too_much_memory_does_not_get_it(renderer: Renderer) -> None:
