@@ -14,14 +14,15 @@ from botkit.errors import BadPayload
 
 _START = 15.0  # seconds for the process to be there; Python and jinja2 are imported
 _SECONDS = 2.0
-_MOST = 8  # wait at a time; who comes then is told to come again
+_MOST = 64  # wait at a time, more than there are connections; who comes then is told to come again
 _LINE = 64 * 1024  # an answer is shorter
 
 
 class Renderer:
     """Starts the process when it is needed, one for all templates, and again after it had to be ended."""
 
-    def __init__(self, seconds: float = _SECONDS) -> None:
+    def __init__(self, seconds: float = _SECONDS, most: int = _MOST) -> None:
+        self._most = most
         self._seconds = seconds
         self._process: Process | None = None
         self._one = asyncio.Lock()
@@ -29,7 +30,7 @@ class Renderer:
 
     async def render(self, template: str, values: Mapping[str, object]) -> str:
         """The text. Raises ``BadPayload`` if there is none, or not in time."""
-        if self._waiting >= _MOST:
+        if self._waiting >= self._most:
             raise BadPayload("too many templates wait to be rendered", retryable=True)
         self._waiting += 1
         try:
