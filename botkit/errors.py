@@ -20,7 +20,10 @@
     │   ├── TlsUnavailable     the server offers no TLS; we do not go on without
     │   ├── LoginRefused       the server refused our credentials, or offers no mechanism that we accept
     │   ├── Replaced           another login took our full JID (stream error ``conflict``)
-    │   └── UploadFailed       a file was not taken by the server's upload service
+    │   ├── UploadFailed       a file was not taken by the server's upload service
+    │   ├── NotYetSaid         it is kept, but was not said in time
+    │   └── NotSaid            a notice was refused for good, or replaced, and was not said
+    │       └── Expired        it was not said while it was still worth saying
     └── StanzaError            a peer answered with an error stanza; carries ``condition``, ``kind``, ``text``
         ├── Forbidden          ``forbidden``, ``not-allowed``, ``not-authorized``: we lack the right
         ├── ItemNotFound       ``item-not-found``, ``gone``: the thing is not there (any more)
@@ -136,6 +139,27 @@ class UploadFailed(LinkError):
     def __init__(self, text: str, *, retryable: bool = False) -> None:
         self.retryable = retryable
         super().__init__(text)
+
+
+class NotYetSaid(LinkError):
+    """A notice is kept, and will be said; but it was not within the time that was waited for it."""
+
+
+class NotSaid(LinkClosed):
+    """A notice was not said, and will not be: ``state`` is ``failed``, ``replaced`` or ``expired``."""
+
+    retryable = False
+
+    def __init__(self, text: str, state: str = "failed") -> None:
+        self.state = state
+        super().__init__(text)
+
+
+class Expired(NotSaid):
+    """A notice was not said before its expiry."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, "expired")
 
 
 class StanzaError(BotkitError):

@@ -207,6 +207,12 @@ class View(Protocol):
     def largest_body(self) -> int:
         """The bytes of the largest request that any webhook takes; 0 if there are none."""
 
+    def link(self, account: Address) -> Link:
+        """What an account says goes through it. Raises ``ControlError`` if there is none, or it does not run now."""
+
+    def jobs(self, account: Address) -> Jobs:
+        """The jobs of an account. Raises as ``link``."""
+
 
 class When(Protocol):
     """Says when: a trigger of ``botkit.services.schedule``, such as ``Cron`` or ``Once``."""

@@ -25,14 +25,14 @@ import botkit.process as process
 import botkit.sources as sources
 from botkit.app import App
 from botkit.clock import SystemClock
-from botkit.errors import BotkitError, ConfigError, StoreError
+from botkit.errors import BotkitError, ConfigError, ControlError, StoreError
 from botkit.imports import module_name
 from botkit.loading import LoadedConfig, check_together, load_all
 from botkit.model.address import Address
 from botkit.model.measures import Measure
 from botkit.model.status import AccountStatus, BotStatus, ReloadStatus
 from botkit.modules import Module
-from botkit.ports import Clock, Hook, View
+from botkit.ports import Clock, Hook, Jobs, Link, View
 from botkit.reloading import Reload
 from botkit.services.catch_ups import Progress
 from botkit.services.hooks.desk import ClosedHook
@@ -343,6 +343,20 @@ class Runtime:
         """See ``ports.View``."""
         hooks = [hook for account in self._accounts for hook in account.loaded.config.hooks.values()]
         return max((hook.max_bytes for hook in hooks), default=0)
+
+    def link(self, account: Address) -> Link:
+        """See ``ports.View``."""
+        return self._running(account).outbox
+
+    def jobs(self, account: Address) -> Jobs:
+        """See ``ports.View``."""
+        return self._running(account).jobs
+
+    def _running(self, jid: Address) -> App:
+        for account in self._accounts:
+            if account.jid == jid.bare and account.app is not None and account.app.is_built:
+                return account.app
+        raise ControlError(f"the account {jid} does not run now")
 
     async def _measure_lag(self) -> None:
         """How late the loop runs: a handler that blocks it is seen here."""

@@ -1,5 +1,5 @@
 """The command line: ``botkit run``, ``check``, ``schema``, ``doctor``, ``history``,
-``health``, ``status``, ``reload``, ``retry``, ``log``, ``version``.
+``health``, ``status``, ``reload``, ``retry``, ``log``, ``jobs``, ``send``, ``version``.
 
 What a command needs is imported when it runs: ``--help`` and ``health`` must be quick.
 """
@@ -7,6 +7,7 @@ What a command needs is imported when it runs: ``--help`` and ``health`` must be
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
@@ -176,6 +177,65 @@ def log_level(
     from botkit.cli.status import log_from
 
     raise typer.Exit(log_from(configs, level, _console()))
+
+
+class JobAction(StrEnum):
+    """What can be done with one job."""
+
+    SHOW = "show"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RUN = "run"
+    CANCEL = "cancel"
+
+
+OneConfig = Annotated[Path, typer.Option("--config", "-c", envvar="BOTKIT_CONFIG", help="the bot's TOML file")]
+
+
+@app.command()
+def jobs(
+    action: Annotated[Optional[JobAction], typer.Argument(help="what to do with one job; without: list all")] = None,  # noqa: UP045
+    name: Annotated[Optional[str], typer.Argument(help="the job's name, as the list has it")] = None,  # noqa: UP045
+    config: OneConfig = Path("bot.toml"),
+    as_json: AsJson = False,
+) -> None:
+    """List what the bot does by the clock; show a job's last fires, pause, resume, run or cancel it."""
+    from botkit.cli.jobs import change_job, show_job, show_jobs
+
+    if action is not None and name is None:
+        raise typer.BadParameter(f"say which job: botkit jobs {action.value} NAME")
+    if action is None or name is None:
+        raise typer.Exit(show_jobs(config, _console(), as_json=as_json))
+    if action is JobAction.SHOW:
+        raise typer.Exit(show_job(config, name, _console(), as_json=as_json))
+    raise typer.Exit(change_job(config, action.value, name, _console()))
+
+
+@app.command()
+def send(
+    to: Annotated[str, typer.Argument(help="a room's or an account's JID", show_default=False)],
+    text: Annotated[Optional[str], typer.Argument(help="what to say; -, or nothing: standard input")] = None,  # noqa: UP045
+    config: OneConfig = Path("bot.toml"),
+    file: Annotated[Optional[Path], typer.Option(help="upload this file, and say where it is")] = None,  # noqa: UP045
+    replace: Annotated[Optional[str], typer.Option(help="what an earlier send printed: say this in its place")] = None,  # noqa: UP045
+    at: Annotated[Optional[str], typer.Option(help="when: 2h, 'tomorrow 9:00', 2026-12-24T18:00")] = None,  # noqa: UP045
+    expires: Annotated[Optional[str], typer.Option(help="for how long it is worth saying: 30m, 2h")] = None,  # noqa: UP045
+    urgent: Annotated[bool, typer.Option("--urgent", help="also in quiet hours, and not in a digest")] = False,
+    key: Annotated[Optional[str], typer.Option(help="what was said with this key already is not said again")] = None,  # noqa: UP045
+    timeout: Annotated[float, typer.Option(min=0, max=500, help="seconds to wait until it is there")] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Say something in a room or to somebody, through the running bot or, without one, as its account.
+
+    Exit code 0: delivered (with --at: kept for its time), 11: kept, not delivered in time, 12: refused, 13: expired.
+    """
+    from botkit.cli.send import Wanted
+    from botkit.cli.send import send as sent
+
+    wanted = Wanted(
+        to=to, text=text, file=file, replace=replace, at=at, expires=expires, key=key, timeout=timeout, urgent=urgent
+    )
+    raise typer.Exit(sent(config, wanted, _console(), as_json=as_json))
 
 
 @app.command(name="version")

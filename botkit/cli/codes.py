@@ -8,8 +8,11 @@ from botkit.errors import (
     BotkitError,
     CertificateWrong,
     ConfigError,
+    Expired,
     LoginRefused,
     NotRunning,
+    NotSaid,
+    NotYetSaid,
     Replaced,
     StoreError,
     TlsUnavailable,
@@ -24,6 +27,9 @@ _CODES: tuple[tuple[type[BotkitError], int], ...] = (
     (StoreError, 8),
     (AlreadyRunning, 9),
     (NotRunning, 10),
+    (NotYetSaid, 11),
+    (Expired, 13),
+    (NotSaid, 12),
 )
 
 

@@ -7,6 +7,10 @@ status      ``accounts``: JIDs, none for all      a ``BotStatus`` (``model.statu
 reload                                            for each account its ``ReloadStatus``
 retry       ``room``: a JID, none for all         the JIDs of the rooms that are tried now
 log         ``level``                             the level
+jobs        ``account``                           a list of ``JobStatus`` (``model.jobs``)
+job         ``account``, ``name``                 a ``JobStatus`` with its last fires, null if there is none
+act         ``account``, ``action``, ``name``     ``done`` and ``told``, a sentence (``services.job_status.ACTIONS``)
+send        ``account``, ``post``, ``wait``       a ``Posted`` (``model.posts``), after ``wait`` seconds at the latest
 ==========  ====================================  ==========================================================
 
 An answer is ``{"ok": true, "result": …}`` or ``{"ok": false, "error": "a sentence"}``.
@@ -21,12 +25,16 @@ from dataclasses import replace
 from typing import Any, Final
 
 import botkit.logs as logs
-from botkit.errors import BadAddress
+from botkit.errors import BadAddress, BotkitError
 from botkit.model.address import Address
-from botkit.model.plain import to_plain
+from botkit.model.plain import from_plain, to_plain
+from botkit.model.posts import Post
 from botkit.ports import View
+from botkit.services.job_status import ACTIONS, act, job_status, job_statuses
+from botkit.services.posting import post
 
 Request = Mapping[str, Any]
+LONGEST_WAIT: Final = 500
 
 
 class _Unclear(Exception):
@@ -38,7 +46,7 @@ async def answer(view: View, line: bytes) -> dict[str, object]:
     try:
         request = _read(line)
         return {"ok": True, "result": await _VERBS[request["do"]](view, request)}
-    except _Unclear as problem:
+    except (_Unclear, BotkitError) as problem:
         return {"ok": False, "error": str(problem)}
 
 
@@ -83,6 +91,40 @@ async def _log(view: View, request: Request) -> object:
     return level
 
 
+async def _jobs(view: View, request: Request) -> object:
+    return to_plain(await job_statuses(view.jobs(_address(request.get("account")))))
+
+
+async def _job(view: View, request: Request) -> object:
+    return to_plain(await job_status(view.jobs(_address(request.get("account"))), _text(request, "name")))
+
+
+async def _act(view: View, request: Request) -> object:
+    action = _text(request, "action")
+    if action not in ACTIONS:
+        raise _Unclear(f"action: expected one of {', '.join(ACTIONS)}")
+    done, told = await act(view.jobs(_address(request.get("account"))), action, _text(request, "name"))
+    return {"done": done, "told": told}
+
+
+async def _send(view: View, request: Request) -> object:
+    account, wait = _address(request.get("account")), request.get("wait")
+    if not isinstance(wait, int | float) or not 0 <= wait <= LONGEST_WAIT:
+        raise _Unclear(f"wait: expected seconds, {LONGEST_WAIT} at most")
+    try:
+        given = from_plain(Post, request.get("post"))
+    except ValueError as problem:
+        raise _Unclear(f"post: {problem}") from None
+    return to_plain(await post(view.link(account), view.jobs(account), given, wait=wait))
+
+
+def _text(request: Request, name: str) -> str:
+    found = request.get(name)
+    if not isinstance(found, str):
+        raise _Unclear(f"{name}: expected a text")
+    return found
+
+
 def _address(text: object) -> Address:
     try:
         if isinstance(text, str):
@@ -97,4 +139,8 @@ _VERBS: Final[dict[str, Callable[[View, Request], Awaitable[object]]]] = {
     "reload": _reload,
     "retry": _retry,
     "log": _log,
+    "jobs": _jobs,
+    "job": _job,
+    "act": _act,
+    "send": _send,
 }

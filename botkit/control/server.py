@@ -19,13 +19,13 @@ _AGAIN = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlLimits:
-    """Times are seconds: how long a client may say nothing, how long an answer may take to be made (a reload reads
-    files), and to be taken. ``line``: bytes of a request."""
+    """Times are seconds: how long a client may say nothing, how long an answer may take to be made (a reload
+    reads files, what is sent is waited for), and to be taken. ``line``: bytes of a request."""
 
     clients: int = 16
-    line: int = 16 * 1024
+    line: int = 160 * 1024  # the longest text, each character of it as two \uXXXX
     idle: float = 60.0
-    work: float = 60.0
+    work: float = 600.0
     write: float = 5.0
 
 

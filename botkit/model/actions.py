@@ -135,6 +135,8 @@ class Notice:
 
     ``retract_on_expiry``: what was said is taken back (XEP-0424) once it has expired. ``digest``: for so long others to
     the same recipient are waited for, to be said in one message with it; None: as the room's config says.
+
+    ``attached``: the text is the URL of a file, and is sent as one (XEP-0066). Files have keys of their own.
     """
 
     to: Address
@@ -148,6 +150,7 @@ class Notice:
     urgency: Urgency = Urgency.NORMAL
     retract_on_expiry: bool = False
     digest: timedelta | None = None
+    attached: bool = False
 
 
 Action = SendMessage | React | RetractOwn | Moderate | SetRole | SetAffiliation | SetSubject | Invite | Notice

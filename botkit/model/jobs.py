@@ -94,3 +94,36 @@ class FireRecord:
     ended: datetime | None = None
     retry_at: datetime | None = None
     error: str | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FireStatus:
+    """One fire, as people are told of it. Times are aware UTC."""
+
+    due: datetime
+    state: FireState
+    begun: datetime
+    ended: datetime | None = None
+    attempts: int = 1
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStatus:
+    """One job, as people are told of it. ``when`` is its rule in words; ``fires`` are its last ones, newest first.
+
+    ``next`` is None where there is no other time, or it rests. ``loaded`` False: what runs it is not there.
+    """
+
+    name: str
+    when: str
+    handler: str
+    rooms: tuple[str, ...] | None = None
+    owner: str | None = None
+    declared: bool = False
+    loaded: bool = True
+    next: datetime | None = None
+    paused: datetime | None = None
+    reason: str | None = None
+    failures: int = 0
+    fires: tuple[FireStatus, ...] = ()

@@ -16,6 +16,9 @@ DIGEST = "\ndigest "
 RETRACTION = "\nretraction "
 """How keys of retractions begin."""
 
+ATTACHED = "\nfile "
+"""How keys of notices begin whose text is the URL of a file. A line feed: nobody's own key has it."""
+
 
 class NoticeState(Enum):
     """How far a notice is."""

@@ -9,13 +9,15 @@ from botkit.ports import View
 from botkit.routing.context import Context
 from botkit.routing.router import Router
 from botkit.routing.specs import Need
+from botkit.services.own_jobs import serve_jobs
 from botkit.services.own_status import serve_status
 
 
 def own_commands(view: View) -> Router:
-    """A router with ``reload``, and what ``own_status`` adds."""
+    """A router with ``reload``, and what ``own_status`` and ``own_jobs`` add."""
     router = Router("botkit")
     serve_status(router, view)
+    serve_jobs(router)
 
     @router.command("reload", needs=Need.BOT_ADMIN)
     async def reload(ctx: Context[Any]) -> str:

@@ -336,7 +336,10 @@ class FakeLink:
                 return Sent(self._noticed[action.key])
             if action.key is not None:
                 self._noticed[action.key] = MessageId(f"sent-{len(self.done) + 1}")
-            action = SendMessage(to=action.to, body=action.text, groupchat=action.groupchat, priority=Priority.NOTICE)
+            action = SendMessage(
+                to=action.to, body=action.text, groupchat=action.groupchat, priority=Priority.NOTICE,
+                url=action.text if action.attached else None,
+            )  # fmt: skip
         self.done.append(action)
         given = action.message_id if isinstance(action, SendMessage) else None
         message_id = given or MessageId(f"sent-{next(self._numbers)}")

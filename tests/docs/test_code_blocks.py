@@ -47,7 +47,7 @@ ACCOUNT = '[account]\njid = "bot@example.org"\npassword = { env = "BOT_PASSWORD"
 FILE = re.compile(r"# ([\w-]+\.py)\n")
 ELSEWHERE = {  # programs of others that the manual uses
     "apt", "cd", "cp", "curl", "docker", "export", "git", "install", "journalctl", "jq", "mkdir", "pip", "printf",
-    "sqlite3", "systemctl",
+    "sqlite3", "systemctl", "tail",
 }  # fmt: skip
 RUN = {"check", "schema", "version"}  # commands of botkit that need neither server nor database
 

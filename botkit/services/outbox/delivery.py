@@ -10,7 +10,7 @@ from botkit.errors import ItemNotFound, LinkError, RequestTimeout, StanzaError
 from botkit.model.actions import Priority, RetractOwn, SendMessage, Urgency
 from botkit.model.address import Address
 from botkit.model.messages import ArchiveId
-from botkit.model.notices import NoticeState, StoredNotice
+from botkit.model.notices import ATTACHED, NoticeState, StoredNotice
 from botkit.ports import Clock, Link, NoticeStore
 from botkit.services.outbox.correcting import Correcting
 from botkit.services.outbox.entry import Entry
@@ -243,4 +243,5 @@ def _message(row: StoredNotice) -> SendMessage | RetractOwn:
         split=False,
         message_id=row.message_id,
         replaces=row.replaces,
+        url=row.text if row.key.startswith(ATTACHED) else None,
     )

@@ -20,11 +20,11 @@ import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
-from botkit.errors import LinkClosed, LinkError, MisuseError, OutboxFull, RequestTimeout, StoreError
+from botkit.errors import Expired, LinkError, MisuseError, NotSaid, OutboxFull, RequestTimeout, StoreError
 from botkit.model.actions import Notice, Sent, Urgency
 from botkit.model.address import Address
 from botkit.model.messages import ArchiveId, MessageId
-from botkit.model.notices import NoticeState, StoredNotice
+from botkit.model.notices import ATTACHED, NoticeState, StoredNotice
 from botkit.ports import Clock, Link, NoticeStore
 from botkit.services.outbox.choosing import Choosing, Wait
 from botkit.services.outbox.delivery import Delivery
@@ -91,12 +91,13 @@ class Notices:
 
     def _parts(self, notice: Notice, texts: list[str]) -> list[StoredNotice]:
         ids = [MessageId(secrets.token_hex(8)) for _ in texts]
+        own = notice.key if notice.key is not None else f"\n{ids[0]}"  # a line feed: nobody's own key
         digest = notice.digest if notice.digest is not None else self._choosing.manners(notice.to).digest
-        if len(texts) > 1 or notice.urgency is Urgency.URGENT or notice.retract_on_expiry:
-            digest = None  # what is to be taken back again must be a message of its own
+        if len(texts) > 1 or notice.urgency is Urgency.URGENT or notice.retract_on_expiry or notice.attached:
+            digest = None  # what is to be taken back again, or shown as a file, must be a message of its own
         return [
             StoredNotice(
-                key=notice.key if notice.key is not None else f"\n{ids[0]}",  # a line feed: nobody's own key
+                key=f"{ATTACHED if notice.attached else ''}{own}",
                 part=part,
                 to=notice.to,
                 groupchat=notice.groupchat,
@@ -224,7 +225,8 @@ class _Following:
             raise RequestTimeout(f"the notice to {self._rows[0].to} was not said within {timeout:g} s") from None
         for row in rows:
             if row.state is not NoticeState.DONE:
-                raise LinkClosed(f"the notice to {row.to} was not said: {row.reason or row.state.value}")
+                text = f"the notice to {row.to} was not said: {row.reason or row.state.value}"
+                raise Expired(text) if row.state is NoticeState.EXPIRED else NotSaid(text, row.state.value)
         return rows[0].archive_id
 
     async def update(self, text: str) -> None:
