@@ -37,7 +37,7 @@ _REPORTS: dict[str, Callable[[Mapping[str, str], Payload], Report]] = {
     "alertmanager": alerts_report,
     "grafana": alerts_report,
 }
-_IDS = ("x-github-delivery", "x-gitea-delivery", "x-forgejo-delivery", "idempotency-key")
+_IDS = ("x-github-delivery", "x-gitea-delivery", "x-forgejo-delivery", "webhook-id", "idempotency-key")
 
 Perform = Callable[[Action], Awaitable[Sent | None]]
 
@@ -123,7 +123,8 @@ class OpenHook:
     async def take(self, request: HookRequest) -> HookAnswer:
         """Check, read, store. Raises nothing that the sender could cause."""
         config = self.opened.config
-        if not is_genuine(config.format, self.opened.secret, request.headers, request.body):
+        now = self._clock.now().timestamp()
+        if not is_genuine(config.format, self.opened.secret, request.headers, request.body, now):
             self._complain("unauthorized", f"a request without the right secret came from {request.sender or 'nobody'}")
             detail = f"the secret or signature is missing or wrong; expected in {proof(config.format)}"
             return HookAnswer(status=401, result="unauthorized", detail=detail)

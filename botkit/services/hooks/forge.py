@@ -19,12 +19,17 @@ _USUAL = {
 }
 
 
+_GITEAS_REVIEWS = frozenset({"pull_request_approved", "pull_request_rejected", "pull_request_comment"})
+"""Gitea tells by them of reviews, by the last one of mere comments, too; "reviewed" is the action then."""
+
+
 def forge_report(headers: Mapping[str, str], payload: Payload) -> Report:
     """What is to be said of a request. Raises ``BadPayload``."""
     event = line(_event(headers), 60)
     action = payload.text("action", limit=60)
-    if event == "pull_request_approved":  # Gitea's reviews
-        event, action = "pull_request_review", "submitted"
+    if event in _GITEAS_REVIEWS:
+        reviewed = isinstance(payload.at("review"), dict)
+        event, action = ("pull_request_review", "submitted") if reviewed else ("issue_comment", action)
     if event == "workflow_run":
         return _workflow(action, payload)
     tell = _TELL.get(event)
@@ -102,9 +107,13 @@ def _comment(payload: Payload) -> str:
 
 def _review(payload: Payload) -> str:
     state = payload.text("review", "state", limit=30) or payload.text("review", "type", limit=30)
-    done = {"approved": "approved", "changes_requested": "wants changes to"}.get(state.lower(), "reviewed")
+    state = state.lower().removeprefix("pull_request_review_")  # Gitea's types
+    done = _REVIEWED.get(state, "reviewed")
     where = payload.link("review", "html_url") or payload.link("pull_request", "html_url")
     return said(f"{_who(payload)} {done} pull request {_named(payload.inner('pull_request'))}", where)
+
+
+_REVIEWED = {"approved": "approved", "changes_requested": "wants changes to", "rejected": "wants changes to"}
 
 
 def _release(payload: Payload) -> str:

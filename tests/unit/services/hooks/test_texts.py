@@ -87,6 +87,34 @@ def test_gitea_tells_it_in_its_own_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("event", "review", "done"),
+    [
+        ({"x-gitea-event": "pull_request_approved"}, {"type": "pull_request_review_approved"}, "approved"),
+        ({"x-gitea-event": "pull_request_rejected"}, {"type": "pull_request_review_rejected"}, "wants changes to"),
+        ({"x-gitea-event": "pull_request_comment"}, {"type": "pull_request_review_comment"}, "reviewed"),
+        ({"x-github-event": "pull_request_review"}, {"state": "changes_requested"}, "wants changes to"),
+    ],
+)
+def test_reviews(event: dict[str, str], review: dict[str, str], done: str) -> None:
+    action = "submitted" if "x-github-event" in event else "reviewed"
+    report = forge_report(event, Payload(p.pull(action) | {"review": review}))
+    assert (report.name, report.usual) == ("pull_request_review.submitted", True)
+    assert (
+        text(report) == f"acme/rocket: alice {done} pull request #6 Less fuel\nhttps://forge.example/acme/rocket/pull/6"
+    )
+
+
+def test_a_comment_on_a_pull_request_is_a_comment() -> None:
+    payload = p.issue("created") | {"comment": {"body": "Well\n> done", "html_url": "https://forge.example/c/1"}}
+    for headers in ({"x-gitea-event": "pull_request_comment"}, {"x-github-event": "issue_comment"}):
+        report = forge_report(headers, Payload(payload))
+        assert report.name == "issue_comment.created"
+        assert text(report) == (
+            "acme/rocket: alice commented on #5 It explodes\nWell > done\nhttps://forge.example/c/1"
+        )
+
+
+@pytest.mark.parametrize(
     ("payload", "name", "said"),
     [
         (
