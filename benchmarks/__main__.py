@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from rich.console import Console
 
-from benchmarks import canned, catch_up, decode, dispatch, growth, join, latency, memory, receive, report
+from benchmarks import canned, catch_up, decode, dispatch, growth, join, latency, memory, receive, report, schedule
 from benchmarks.harness import ReceiverFailed
 from benchmarks.receive import Figures
 from benchmarks.receiver import RECEIVERS
@@ -141,6 +141,10 @@ async def _growth(options: argparse.Namespace, progress: Progress) -> report.She
     return await growth.run(Generation(options.prosody), options.messages or 2000, progress)
 
 
+async def _schedule(options: argparse.Namespace, progress: Progress) -> report.Sheet:
+    return await schedule.run(options.messages or 10_000, options.rooms or 200, progress)
+
+
 BENCHES: dict[str, Callable[[argparse.Namespace, Progress], Awaitable[Compared | report.Sheet]]] = {
     "receive": _receive,
     "pipeline": _pipeline,
@@ -152,6 +156,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace, Progress], Awaitable[Compared |
     "join": _join,
     "memory": _memory,
     "growth": _growth,
+    "schedule": _schedule,
 }
 
 

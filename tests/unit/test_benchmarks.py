@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import canned, catch_up, corpus, decode, growth, join, latency, memory, receive, report
+from benchmarks import canned, catch_up, corpus, decode, growth, join, latency, memory, receive, report, schedule
 from benchmarks.receive import Figures, Invalid
 from botkit.testing.prosody import Generation
 
@@ -115,3 +115,10 @@ async def test_a_receiver_that_lost_a_message_makes_the_run_invalid() -> None:
 
     with pytest.raises(Invalid, match="deaf saw 2 of 3"):
         await receive.finish(Deaf(), said)
+
+
+async def test_schedule_says_every_notice_once() -> None:
+    sheet = await schedule.run(60, 7, _quiet, fires=50)
+    assert [str(row[0]).split(",")[0] for row in sheet.rows] == ["apscheduler 3.11", "botkit", "botkit", "botkit"]
+    assert all(isinstance(row[1], float) and row[1] > 0 for row in sheet.rows)
+    assert all(value is not None for value in sheet.rows[-1])

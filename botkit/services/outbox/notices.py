@@ -36,6 +36,7 @@ from botkit.services.outbox.settings import OutboxSettings
 _log = logging.getLogger(__name__)
 
 _AGAIN = 5.0  # after the network or the store failed
+_AT_ONCE = 32  # notices that are written down at the same time: enough to share a transaction, few enough for the loop
 _KEPT = timedelta(days=30)  # for as long a key is not used again
 _DAY = 86_400.0
 
@@ -60,6 +61,7 @@ class Notices:
         self._choosing = Choosing(link, self._book, settings)
         self._delivery = Delivery(link, store, clock, sender, self._book)
         self._digests = Digests(store, clock, self._book, split)
+        self._door = asyncio.Semaphore(_AT_ONCE)
         self._wake: dict[Address, asyncio.Event] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -80,8 +82,9 @@ class Notices:
         if self.waiting + len(texts) > self._most:
             raise OutboxFull(f"{self.waiting} notices wait already")
         parts = self._parts(notice, texts)
-        replaced = await self._store.add(parts)
-        rows = await self._store.of_key(parts[0].key)
+        async with self._door:
+            replaced = await self._store.add(parts)
+            rows = await self._store.of_key(parts[0].key)
         if replaced is not None:
             self._delivery.were_replaced(notice.to, replaced)
             self._take_in(rows)
