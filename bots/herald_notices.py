@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from botkit.model.actions import SendMessage
+from botkit.errors import BotkitError
+from botkit.model.actions import Priority, SendMessage, Sent
 from botkit.model.events import Tick
 from botkit.routing.context import Context
 from botkit.routing.handles import RoomHandle
 from botkit.routing.router import Router
 from botkit.routing.specs import Need, ScheduleSpec
-from bots.herald_settings import HeraldConfig
+from botkit.services.charts import activity_chart
+from botkit.services.schedule import time_zone
+from bots.herald_settings import HeraldConfig, Notice
 from bots.herald_times import When
+
+PATIENCE, REFLECTED = 150.0, 30.0
+"""Seconds for a notice with a picture, and of these until its text stands in the room."""
 
 router = Router("notices")
 
@@ -22,7 +28,8 @@ def jobs(config: HeraldConfig) -> list[ScheduleSpec]:
     """A job for each notice."""
     return [
         ScheduleSpec(
-            handler=post, job=n.name, rule=n.when().rule, rooms=n.addresses(), missed=n.missed, grace=n.grace
+            handler=post, job=n.name, rule=n.when().rule, rooms=n.addresses(), missed=n.missed, grace=n.grace,
+            timeout=PATIENCE if n.chart else None,
         )
         for n in config.notices
     ]  # fmt: skip
@@ -35,8 +42,29 @@ async def post(ctx: Context[HeraldConfig], tick: Tick, room: RoomHandle) -> None
         return
     key = f"{tick.key} {room.address}" if tick.key is not None else None
     text = notice.text + notice.lateness(tick)
-    await ctx.notify(text, to=room.address, key=key, expires=(tick.begun or tick.at) + notice.expires)
+    sent = await ctx.notify(text, to=room.address, key=key, expires=(tick.begun or tick.at) + notice.expires)
     ctx.log.info("notice posted", notice=tick.job, due=tick.at.isoformat())
+    if notice.chart:
+        await _picture(ctx, notice, tick, room, sent)
+
+
+async def _picture(ctx: Context[HeraldConfig], notice: Notice, tick: Tick, room: RoomHandle, sent: Sent) -> None:
+    """How much was said, behind the notice: at most once, and for the notice's sake never a failure."""
+    mark = f"chart {notice.name} {room.address}"
+    if tick.key is not None and await ctx.storage.get(mark) == tick.key:
+        return
+    try:
+        if sent.following is not None:
+            await sent.reflected(timeout=REFLECTED)
+        since, zone = tick.at - timedelta(days=notice.chart_days), time_zone(notice.timezone)
+        picture = await activity_chart(ctx.history, room.address, since, tick.at, zone=zone)
+        url = await ctx.upload(picture, name=f"{notice.name}.png", content_type="image/png")
+        await ctx.storage.put(mark, tick.key)
+        await ctx.perform(
+            SendMessage(to=room.address, body=url, url=url, groupchat=True, priority=Priority.NOTICE)
+        )  # fmt: skip
+    except BotkitError as problem:
+        ctx.log.warning("no chart", notice=notice.name, reason=str(problem))
 
 
 @router.command("notices", needs=Need.BOT_ADMIN)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bots.herald_dates import Birthdays, Rota
 from bots.herald_sources import Calendar, Feed
 from bots.herald_times import Placed, Timed
 
@@ -14,6 +15,8 @@ class Notice(Timed):
     """One notice."""
 
     text: str = Field(min_length=1, max_length=10_000)
+    chart: bool = Field(False, description="followed by a picture of how much was said in the room")
+    chart_days: int = Field(7, ge=1, le=366, description="what the picture shows: so many days before")
 
 
 class Reminders(BaseModel):
@@ -33,11 +36,14 @@ class HeraldConfig(BaseModel):
     notices: tuple[Notice, ...] = ()
     feeds: tuple[Feed, ...] = ()
     calendars: tuple[Calendar, ...] = ()
+    rotas: tuple[Rota, ...] = ()
+    birthdays: Birthdays = Field(default_factory=lambda: Birthdays.model_validate({}))
     reminders: Reminders = Field(default_factory=lambda: Reminders.model_validate({}))
 
     @model_validator(mode="after")
     def _names_differ(self) -> HeraldConfig:
         _refuse_doubled("notices", self.notices)
+        _refuse_doubled("rotas", self.rotas)
         _refuse_doubled("feeds", self.feeds)
         _refuse_doubled("calendars", self.calendars)
         return self

@@ -21,7 +21,7 @@ from aiohttp.resolver import ThreadedResolver
 
 from botkit.errors import BotkitError
 
-AGENT = "botkit (+https://xmpp.org/software/)"
+AGENT = "botkit"
 _REDIRECTS = 5
 _MOVED = frozenset((301, 302, 303, 307, 308))
 _CHUNK = 16 * 1024

@@ -77,7 +77,7 @@ def test_every_setting_of_a_bot_is_in_the_manual(page: str, heading: str, model:
 
 
 def test_the_herald_has_no_settings_but_those_of_its_parts() -> None:
-    assert set(HeraldConfig.model_fields) == {"notices", "feeds", "calendars", "reminders"}
+    assert set(HeraldConfig.model_fields) == {"notices", "feeds", "calendars", "rotas", "birthdays", "reminders"}
 
 
 def test_every_command_of_the_keeper_is_in_the_manual() -> None:
