@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from botkit.model.actions import Urgency
 from botkit.model.address import Address
 from botkit.model.messages import ArchiveId, MessageId
-from botkit.model.notices import NoticeState, StoredNotice
+from botkit.model.notices import DIGEST, NoticeState, StoredNotice
 from botkit.ports import NoticeStore
 from botkit.storage.memory import MemoryStorage
 from botkit.storage.sqlite import SqliteStorage
@@ -165,6 +166,69 @@ async def test_the_message_that_a_topic_corrects_is_the_last_of_its_own(store: N
     for row in await store.open():
         await store.settle(row.number, NoticeState.DONE, at=NOW)
     assert await store.told(ROOM, "t") is None
+
+
+async def test_a_digest_is_written_with_the_mark_on_those_in_it_and_ends_them(store: NoticeStore) -> None:
+    for key in ("a", "b", "c"):
+        await store.add([notice(key)])
+    numbers = {row.key: row.number for row in await store.open()}
+    parts = [notice(f"{DIGEST}1", 0), notice(f"{DIGEST}1", 1)]
+    assert await store.gather(parts, [numbers["a"], numbers["b"]])
+    assert [(row.key, row.state, row.within) for row in await store.open()] == [
+        ("a", NoticeState.COLLECTED, f"{DIGEST}1"),
+        ("b", NoticeState.COLLECTED, f"{DIGEST}1"),
+        ("c", NoticeState.WAITING, None),
+        (f"{DIGEST}1", NoticeState.WAITING, None),
+        (f"{DIGEST}1", NoticeState.WAITING, None),
+    ]
+    first, second = await store.of_key(f"{DIGEST}1")
+    await store.settle(first.number, NoticeState.DONE, at=NOW, archive_id=ArchiveId("x1"))
+    assert (await store.of_key("a"))[0].state is NoticeState.COLLECTED
+    await store.settle(second.number, NoticeState.DONE, at=NOW, archive_id=ArchiveId("x2"))
+    for key in ("a", "b"):
+        (row,) = await store.of_key(key)
+        assert (row.state, row.settled, row.archive_id) == (NoticeState.DONE, NOW, "x2")
+    assert [row.key for row in await store.open()] == ["c"]
+
+
+async def test_what_does_not_wait_any_more_is_gathered_in_no_digest(store: NoticeStore) -> None:
+    await store.add([notice("a")])
+    await store.add([notice("b", topic="t")])
+    numbers = [row.number for row in await store.open()]
+    await store.add([notice("new", topic="t")])
+    assert not await store.gather([notice(f"{DIGEST}1")], numbers)
+    assert [(row.key, row.state) for row in await store.open()] == [
+        ("a", NoticeState.WAITING),
+        ("new", NoticeState.WAITING),
+    ]
+
+
+async def test_a_digest_that_is_not_sent_lets_those_in_it_wait_again(store: NoticeStore) -> None:
+    for key in ("a", "b"):
+        await store.add([notice(key)])
+    await store.gather([notice(f"{DIGEST}1")], [row.number for row in await store.open()])
+    await store.scatter(f"{DIGEST}1", at=NOW)
+    assert [(r.key, r.state, r.within) for r in await store.open()] == [
+        ("a", NoticeState.WAITING, None),
+        ("b", NoticeState.WAITING, None),
+    ]
+
+
+async def test_a_retraction_comes_with_the_end_of_its_notice_and_goes_with_a_correction(store: NoticeStore) -> None:
+    await store.add([notice("a", topic="t", urgency=Urgency.LOW, retract_on_expiry=True, digest=timedelta(minutes=3))])
+    (row,) = await store.open()
+    assert (row.urgency, row.retract_on_expiry, row.digest) == (Urgency.LOW, True, timedelta(minutes=3))
+    back = notice("back", retracts="x1", replaces=row.message_id, sent_as="bot")
+    for _ in range(2):
+        await store.settle(row.number, NoticeState.DONE, at=NOW, archive_id=ArchiveId("x1"), then=back)
+    (kept,) = await store.open()
+    assert (kept.key, kept.retracts, kept.replaces, kept.sent_as) == ("back", "x1", row.message_id, "bot")
+    await store.add([notice("b", topic="t")])
+    newer = (await store.open())[-1]
+    await store.begin(newer.number, at=NOW, sent_as="bot", anchor=None, replaces=row.message_id)
+    await store.settle(newer.number, NoticeState.DONE, at=NOW)
+    assert await store.open() == []
+    assert (await store.of_key("back"))[0].state is NoticeState.REPLACED
 
 
 async def test_many_at_once_are_all_written(store: NoticeStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -83,11 +84,15 @@ class Choosing:
             return Choice(tuple(gathered[:MOST_IN_DIGEST]))
         return Choice((), soonest)
 
-    def why(self, row: StoredNotice, now: datetime) -> Wait:
-        """Why ``row`` waits."""
-        pile = self._book.pile(row.to)
-        wait = self._wait(row, _Around.of(self, pile, row.to, now)) if pile is not None else None
-        return wait or Wait(Why.SENDING if row.state is NoticeState.SENDING else Why.TURN)
+    def waits(self, now: datetime) -> Iterator[tuple[StoredNotice, Wait]]:
+        """All that are not done, and why."""
+        for to in self._book.recipients():
+            pile = self._book.pile(to)
+            if pile is not None:
+                around = _Around.of(self, pile, to, now)
+                for row in pile.in_order():
+                    wait = self._wait(row, around)
+                    yield row, wait or Wait(Why.SENDING if row.state is NoticeState.SENDING else Why.TURN)
 
     def _wait(self, row: StoredNotice, around: _Around) -> Wait | None:
         """None: it may go."""

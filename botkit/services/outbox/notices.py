@@ -197,8 +197,7 @@ class Notices:
 
     def waits(self) -> list[tuple[StoredNotice, Wait]]:
         """All that are not done, and why."""
-        now = self._clock.now()
-        return [(row, self._choosing.why(row, now)) for row in self._book.rows()]
+        return list(self._choosing.waits(self._clock.now()))
 
     # --- what became of one -----------------------------------------------------------------------------------
 

@@ -98,11 +98,6 @@ class Book:
         """For whom there is anything."""
         return tuple(self._piles)
 
-    def rows(self) -> Iterator[StoredNotice]:
-        """All, by recipient."""
-        for pile in self._piles.values():
-            yield from pile.in_order()
-
     def has(self, row: StoredNotice) -> bool:
         """True while ``row`` is open."""
         pile = self._piles.get(row.to)
