@@ -7,8 +7,11 @@ import hashlib
 import hmac
 import json
 import re
+import signal
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.server.bots import BotProcess, config_text, spawn_bot
 from tests.server.running import NICK, botkit, running_bot, write_config
@@ -201,6 +204,39 @@ async def test_what_was_acknowledged_is_said_once_whenever_the_bot_is_killed(
     assert set(stored.values()) <= set(said)
     texts = [s.findtext("{jabber:client}body") for s in owner.received if is_message(s, f"{fresh_room}/{NICK}")]
     assert len(texts) == len(set(texts)), "sent again it is the same notice"
+
+
+def templates_process(bot: BotProcess) -> int | None:
+    """The process in which ``bot`` renders templates."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == bot.pid and b"botkit.services.hooks.worker" in (folder / "cmdline").read_bytes():
+                return int(folder.name)
+        except OSError:  # it has ended meanwhile
+            continue
+    return None
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+async def test_the_process_of_templates_ends_with_the_bot(server, people, account, fresh_room, tmp_path, end):
+    [owner] = await people("owner")
+    name = await account("bot")
+    await owner.create_room(fresh_room, "owner")
+    prepared(tmp_path)
+    async with running_bot(write_config(tmp_path, server, name, [fresh_room], hooks(fresh_room))) as bot:
+        port = await port_of(bot)
+        await bot.wait_room(fresh_room)
+        assert templates_process(bot) is None
+        assert (await post(port, "backup", {"host": "a", "state": "b"}))[0] == 202
+        process = templates_process(bot)
+        assert process is not None
+        bot.terminate(end)
+        assert await bot.wait() == (0 if end is signal.SIGTERM else -end)
+        async with asyncio.timeout(5):
+            while Path(f"/proc/{process}/cmdline").exists() and Path(f"/proc/{process}/cmdline").read_bytes():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.01)
+        assert not [line for line in bot.log if line.get("level") == "error" or line.get("plain")]
 
 
 async def test_accounts_of_a_process_share_the_port_and_one_that_cannot_log_in_says_so(

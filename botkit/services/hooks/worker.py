@@ -13,7 +13,7 @@ import sys
 from botkit.errors import BadPayload
 from botkit.services.hooks.sandbox import render
 
-_MEMORY = 512 << 20  # of addresses; Python itself takes some 100 MiB of them
+_MEMORY = 192 << 20  # of addresses; Python itself takes some 50 MiB of them
 _SECONDS = 10  # beyond what the bot waits; in case that it is gone
 
 
