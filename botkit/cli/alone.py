@@ -41,7 +41,7 @@ async def send_alone(config: Path, given: Post, wait: float) -> Posted:
     logs.configure("error", "console")
     with await asyncio.to_thread(take, loaded.config.control_path):
         async with SqliteStorage.open(loaded.config.storage.path, loaded.config.account.jid) as storage:
-            if given.at is not None:
+            if given.at is not None and given.at > SystemClock().now():  # to load the config took a moment
                 if given.file is not None:
                     raise NotSupported(
                         "feature-not-implemented", "cancel", "a file is uploaded by the running bot only", who="--at"
@@ -102,7 +102,7 @@ class _Visit:
             if info is not None and info.state is RoomState.REFUSED:
                 return Posted(state=PostState.REFUSED, id=given.topic, reason=info.reason)
         given = replace(given, groupchat=room is not None)
-        return await post(self.outbox, StoredJobs(self.storage.jobs, SystemClock()), given, wait=wait)
+        return await post(self.outbox, StoredJobs(self.storage.jobs, SystemClock()), SystemClock(), given, wait=wait)
 
     async def _room(self, to: Address) -> RoomSettings | None:
         """How to enter ``to``; None if it is no room."""

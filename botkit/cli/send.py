@@ -81,8 +81,6 @@ def _post(wanted: Wanted, zone: tzinfo) -> Post:
         urgent=wanted.urgent,
         expires=_expiry(wanted.expires, at or now),
     )
-    if not post.to.is_bare:
-        raise MisuseError(f"{post.to}: expected a room or an account, without anything behind a slash")
     if wanted.file is not None:
         if wanted.text is not None:
             raise MisuseError("a file or a text, not both: a file is said by its URL alone")

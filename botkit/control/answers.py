@@ -25,6 +25,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import botkit.logs as logs
+from botkit.clock import SystemClock
 from botkit.errors import BadAddress, BotkitError
 from botkit.model.address import Address
 from botkit.model.plain import from_plain, to_plain
@@ -115,7 +116,9 @@ async def _send(view: View, request: Request) -> object:
         given = from_plain(Post, request.get("post"))
     except ValueError as problem:
         raise _Unclear(f"post: {problem}") from None
-    return to_plain(await post(view.link(account), view.jobs(account), given, wait=wait))
+    if any(time is not None and time.tzinfo is None for time in (given.at, given.expires)):
+        raise _Unclear("post: expected times with their offset from UTC")
+    return to_plain(await post(view.link(account), view.jobs(account), SystemClock(), given, wait=wait))
 
 
 def _text(request: Request, name: str) -> str:

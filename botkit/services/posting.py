@@ -12,7 +12,7 @@ from botkit.model.address import Address
 from botkit.model.plain import to_plain
 from botkit.model.posts import Post, Posted, PostState
 from botkit.model.rooms import RoomInfo
-from botkit.ports import Jobs
+from botkit.ports import Clock, Jobs
 from botkit.routing.texts import sayable
 from botkit.services.schedule.times import Once
 
@@ -33,16 +33,18 @@ class Speaker(Protocol):
         """See ``ports.Link``."""
 
 
-async def post(link: Speaker, jobs: Jobs, given: Post, *, wait: float) -> Posted:
+async def post(link: Speaker, jobs: Jobs, clock: Clock, given: Post, *, wait: float) -> Posted:
     """Say ``given``, and wait up to ``wait`` seconds until it stands; or make a job that says it at its time.
 
     A file is uploaded now. Raises ``UploadFailed``, ``OutboxFull``, ``MisuseError``, ``StoreError``, and what keeps a
     file from being uploaded; then nothing was said or kept.
     """
+    if not given.to.is_bare:
+        raise ControlError(f"{given.to}: expected a room or an account, without anything behind a slash")
     if given.groupchat is None:  # now: when a job says it, the bot may not have asked for its rooms yet
         given = replace(given, groupchat=link.room(given.to) is not None)
     given, url = await _uploaded(link, given)
-    if given.at is not None:
+    if given.at is not None and given.at > clock.now():  # an upload may have lasted longer
         return replace(await schedule(jobs, given), url=url)
     return replace(await _say(link, given, wait), url=url)
 

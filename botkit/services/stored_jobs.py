@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from botkit.errors import ConfigError
+from botkit.errors import ConfigError, MisuseError
 from botkit.model.address import Address
 from botkit.model.jobs import FireRecord, JobInfo, JobRecord, Missed
 from botkit.ports import Clock, JobStore, When
@@ -32,8 +32,10 @@ class StoredJobs:
         missed: Missed = Missed.ONCE,
         grace: timedelta = timedelta(days=1),
     ) -> str:
-        """See ``ports.Jobs``; whether the handler will be there is not known here."""
+        """See ``ports.Jobs``; whether the handler is there is not known. Raises ``MisuseError`` for the past."""
         now = self._clock.now()
+        if trigger_of(when.rule).next(now) is None:
+            raise MisuseError("that time has passed")
         full = name or f"{handler}.{now:%Y%m%d%H%M%S%f}"
         where = None if rooms is None else tuple(rooms)
         await self._store.put(

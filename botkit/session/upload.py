@@ -137,8 +137,8 @@ def _open(data: bytes | Path) -> AbstractContextManager[BinaryIO]:
         if not stat.S_ISREG(data.stat().st_mode):  # a pipe would wait for its other end, a device has none
             raise MisuseError(f"{data} is no file")
         return data.open("rb")
-    except OSError as problem:
-        raise MisuseError(f"{data} cannot be read: {problem.strerror or problem}") from None
+    except (OSError, ValueError) as problem:  # a path with a zero byte is a ValueError
+        raise MisuseError(f"{data} cannot be read: {problem}") from None
 
 
 def _size(file: BinaryIO) -> int:

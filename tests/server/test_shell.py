@@ -127,12 +127,12 @@ async def test_without_a_bot_the_command_goes_into_the_room_itself(server, peopl
 
 async def test_what_is_scheduled_without_a_bot_is_said_by_its_next_run(server, people, account, fresh_room, tmp_path):
     owner, config, _ = await stage(server, people, account, fresh_room, tmp_path)
-    done = await botkit(config, "send", fresh_room, "at last", "--at", "1s", "--key", "k", "-c", str(config))
+    done = await botkit(config, "send", fresh_room, "at last", "--at", "8s", "--key", "k", "-c", str(config))
     assert done.exit_code == 0, done.output + done.text()
     listed = await botkit(config, "jobs", "-c", str(config), "--json")
     assert [job["name"] for job in json.loads(listed.output)] == ["botkit.send.k"]
     async with running_bot(config):
-        await said(owner, fresh_room, "at last")
+        await owner.wait_for(lambda s: is_message(s, f"{fresh_room}/{NICK}", "at last"), 25)
 
 
 async def test_jobs_are_listed_paused_run_and_resumed_with_a_bot_and_without(

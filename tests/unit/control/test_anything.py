@@ -22,8 +22,17 @@ JSON = st.recursive(
     max_leaves=12,
 )
 ASKED = st.fixed_dictionaries(
-    {"do": st.sampled_from(["status", "retry", "log", "reload", "dance", ""]) | JSON},
-    optional={"accounts": JSON, "room": JSON, "level": JSON},
+    {"do": st.sampled_from(["status", "retry", "log", "reload", "dance", "jobs", "job", "act", "send", ""]) | JSON},
+    optional={
+        "accounts": JSON,
+        "room": JSON,
+        "level": JSON,
+        "account": JSON | st.just("keeper@example.org"),
+        "name": JSON,
+        "action": JSON,
+        "wait": JSON,
+        "post": JSON,
+    },
 )
 
 

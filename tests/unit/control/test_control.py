@@ -13,21 +13,27 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from botkit.clock import SystemClock
 from botkit.control.client import ask
 from botkit.control.place import take
 from botkit.control.server import ControlLimits, serve
 from botkit.errors import AlreadyRunning, ControlError, NotRunning
 from botkit.model.address import Address
 from botkit.model.measures import Measure
-from botkit.model.plain import from_plain
+from botkit.model.plain import from_plain, to_plain
+from botkit.model.posts import Post, Posted, PostState
 from botkit.model.rooms import RoomState
 from botkit.model.status import AccountStatus, BotStatus, ReloadStatus, RoomStatus
+from botkit.routing.texts import LONGEST
+from botkit.services.stored_jobs import StoredJobs
+from botkit.storage.memory import MemoryStorage
+from botkit.testing.fakes import FakeLink
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 KEEPER, HERALD = Address.parse("keeper@example.org"), Address.parse("herald@example.org")
@@ -42,6 +48,8 @@ class FakeView:
         self.reloaded: ReloadStatus | None = None
         self.held: asyncio.Event | None = None
         self.fault: Exception | None = None
+        self.spoken = FakeLink(KEEPER)
+        self.kept = StoredJobs(MemoryStorage().jobs, SystemClock())
 
     def status(self) -> BotStatus:
         if self.fault is not None:
@@ -65,6 +73,15 @@ class FakeView:
             return ()
         self.den = replace(self.den, state=RoomState.ASKING, reason=None)
         return (DEN,)
+
+    def link(self, account: Address) -> FakeLink:
+        if account != KEEPER:
+            raise ControlError(f"the account {account} does not run now")
+        return self.spoken
+
+    def jobs(self, account: Address) -> StoredJobs:
+        self.link(account)
+        return self.kept
 
 
 @asynccontextmanager
@@ -112,6 +129,47 @@ async def test_a_refused_room_is_tried_again_when_told(path: Path) -> None:
         assert await asked(path, do="retry", room="nowhere@rooms.example.org") == []
         assert await asked(path, do="retry", room=str(DEN)) == [str(DEN)]
     assert view.den.state is RoomState.ASKING
+
+
+SAID = Post(to=Address.parse("alice@example.org"), key="k", topic="k", text="hello")
+
+
+async def test_the_longest_text_there_is_can_be_sent(path: Path) -> None:
+    post = replace(SAID, text="\U0001f600" * LONGEST)
+    async with control(path) as view:
+        told = await asked(path, do="send", account=str(KEEPER), post=to_plain(post), wait=5)
+    assert from_plain(Posted, told).state is PostState.DELIVERED
+    assert view.spoken.notices[0].text == post.text
+
+
+async def test_jobs_are_told_and_changed(path: Path) -> None:
+    post = replace(SAID, at=datetime.now(UTC) + timedelta(days=1))
+    async with control(path):
+        told = await asked(path, do="send", account=str(KEEPER), post=to_plain(post), wait=5)
+        [job] = await asked(path, do="jobs", account=str(KEEPER))
+        assert job["name"] == told["job"]
+        acted = await asked(path, do="act", account=str(KEEPER), action="cancel", name=job["name"])
+        assert acted["done"]
+        assert await asked(path, do="job", account=str(KEEPER), name=job["name"]) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"account": str(HERALD)}, {"account": 7}, {"wait": -1}, {"wait": 1e9}, {"wait": None}, {"post": None},
+        {"post": {}}, {"post": to_plain(SAID) | {"to": "a@b/c"}}, {"post": to_plain(SAID) | {"text": " "}},
+        {"post": to_plain(SAID) | {"file": "relative"}}, {"post": to_plain(SAID) | {"file": "/a\0b"}},
+        {"post": to_plain(SAID) | {"at": "2999-01-01T00:00:00"}}, {"post": to_plain(SAID) | {"to": "@"}},
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_sent_is_refused_in_words(path: Path, changes: dict[str, object]) -> None:
+    request = {"do": "send", "account": str(KEEPER), "post": to_plain(SAID), "wait": 1} | changes
+    async with control(path) as view:
+        with pytest.raises(ControlError) as told:
+            await asked(path, **request)
+    assert "version" not in str(told.value)
+    assert "ended the connection" not in str(told.value)
+    assert view.spoken.notices == []
 
 
 async def test_the_log_level_changes_while_the_bot_runs(path: Path) -> None:

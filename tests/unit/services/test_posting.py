@@ -38,23 +38,23 @@ def jobs() -> StoredJobs:
 
 
 async def test_a_post_is_a_notice_with_its_key_and_topic(link: FakeLink, jobs: StoredJobs) -> None:
-    told = await post(link, jobs, replace(HELLO, topic="t", expires=NOON), wait=1)
+    told = await post(link, jobs, FakeClock(), replace(HELLO, topic="t", expires=NOON), wait=1)
     assert (told.state, told.id, told.message_id) == (PostState.DELIVERED, "t", "sent-1")
     assert link.notices == [Notice(to=ROOM, text="hello", groupchat=True, key="shell k", topic="shell t", expires=NOON)]
 
 
 async def test_what_is_no_room_of_ours_is_an_account(link: FakeLink, jobs: StoredJobs) -> None:
-    await post(link, jobs, replace(HELLO, to=ALICE), wait=1)
+    await post(link, jobs, FakeClock(), replace(HELLO, to=ALICE), wait=1)
     assert not link.notices[0].groupchat
 
 
 async def test_a_file_is_uploaded_first_and_said_as_one(link: FakeLink, jobs: StoredJobs, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"png")
-    told = await post(link, jobs, replace(HELLO, text="", file=str(tmp_path / "a.png")), wait=1)
+    told = await post(link, jobs, FakeClock(), replace(HELLO, text="", file=str(tmp_path / "a.png")), wait=1)
     assert told.url in link.uploads
     assert (link.notices[0].text, link.notices[0].attached) == (told.url, True)
     with pytest.raises(ControlError):
-        await post(link, jobs, replace(HELLO, file="a.png"), wait=1)
+        await post(link, jobs, FakeClock(), replace(HELLO, file="a.png"), wait=1)
 
 
 async def test_what_cannot_be_uploaded_or_said_is_not_kept(
@@ -65,21 +65,27 @@ async def test_what_cannot_be_uploaded_or_said_is_not_kept(
 
     monkeypatch.setattr(link, "upload", upload)
     with pytest.raises(UploadFailed):
-        await post(link, jobs, replace(HELLO, file=str(tmp_path / "a")), wait=1)
+        await post(link, jobs, FakeClock(), replace(HELLO, file=str(tmp_path / "a")), wait=1)
     with pytest.raises(MisuseError):
-        await post(link, jobs, replace(HELLO, text=" "), wait=1)
+        await post(link, jobs, FakeClock(), replace(HELLO, text=" "), wait=1)
     assert link.notices == []
 
 
 async def test_with_a_time_it_is_a_job_that_knows_all_of_it(link: FakeLink, jobs: StoredJobs) -> None:
     at = NOON + timedelta(hours=2)
-    told = await post(link, jobs, replace(HELLO, at=at), wait=1)
+    told = await post(link, jobs, FakeClock(), replace(HELLO, at=at), wait=1)
     assert told == Posted(state=PostState.SCHEDULED, id="k", job=f"{SEND}.k")
     [info] = await jobs.all()
     assert (info.record.handler, info.due) == (SEND, at)
     given = from_plain(Post, info.record.arguments)
     assert notice_of(given) == Notice(to=ROOM, text="hello", groupchat=True, key="shell k", topic="shell k")
     assert link.notices == []
+
+
+async def test_what_was_due_while_a_file_was_uploaded_is_said_at_once(link: FakeLink, jobs: StoredJobs) -> None:
+    told = await post(link, jobs, FakeClock(), replace(HELLO, at=NOON), wait=1)
+    assert told.state is PostState.DELIVERED
+    assert len(link.notices) == 1
 
 
 def test_a_post_and_what_became_of_it_pass_the_socket() -> None:

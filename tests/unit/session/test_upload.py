@@ -147,7 +147,7 @@ async def test_a_name_is_one_name_of_bounded_length(name: str, shown: str) -> No
 async def test_what_is_no_file_or_empty_is_refused(tmp_path: Path) -> None:
     uploader = Uploader(Wire(), Disk())
     (tmp_path / "empty").touch()
-    for bad in (tmp_path, tmp_path / "none", tmp_path / "empty", b"", Path("/dev/zero")):
+    for bad in (tmp_path, tmp_path / "none", tmp_path / "empty", b"", Path("/dev/zero"), Path("a\0b")):
         with pytest.raises(MisuseError):
             await uploader.upload(bad, name="x", content_type=None)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from botkit.errors import LinkClosed, MisuseError, OutboxFull, StanzaError
-from botkit.model.actions import Notice
+from botkit.errors import Expired, LinkClosed, MisuseError, OutboxFull, StanzaError
+from botkit.model.actions import Action, Notice, Sent
 from botkit.model.address import Address
 from botkit.model.events import StreamEstablished
 from botkit.model.notices import NoticeState
@@ -84,6 +84,25 @@ async def test_a_key_is_said_once_however_often_it_is_asked_for(hall: Hall, cloc
     assert hall.heard() == ["tea at five"] * 3
 
 
+async def test_a_file_is_said_as_one_and_has_a_key_of_its_own(hall: Hall, clock: FakeClock, path: Path) -> None:
+    url, sending, perform = "https://upload.example.org/1/plot.png", [], hall.perform
+
+    async def keep(action: Action) -> Sent | None:
+        sending.append(action)
+        return await perform(action)
+
+    hall.perform = keep  # type: ignore[method-assign]
+    async with process(path, hall, clock) as outbox:
+        for _ in range(2):
+            sent = await outbox.perform(tea(text=url, attached=True))
+            assert sent is not None
+            await sent.reflected(5)
+        await outbox.perform(tea())
+        await until_done(outbox, clock)
+    assert hall.heard() == [url, "tea at five"]
+    assert [action.url for action in sending] == [url, None]
+
+
 async def test_a_notice_waits_for_its_time_and_for_the_room(hall: Hall, clock: FakeClock, path: Path) -> None:
     hall.leave_room()
     async with process(path, hall, clock) as outbox:
@@ -119,7 +138,7 @@ async def test_an_expired_notice_is_not_said(hall: Hall, clock: FakeClock, path:
         assert outbox.status().counters.notices_expired == 1
         hall.enter_room()
         hall.hear(joined(clock))
-        with pytest.raises(LinkClosed, match="expired"):
+        with pytest.raises(Expired, match="expired"):
             await sent.reflected(5)
     assert hall.heard() == []
 
