@@ -46,7 +46,9 @@ class Event(BaseModel):
 def jobs(config: HeraldConfig) -> list[ScheduleSpec]:
     """A job for each calendar; whether it is time to read it stands in what is kept of it."""
     return [
-        ScheduleSpec(handler=look, job=f"calendars/{c.name}", interval=LOOKS, kept=False, retries=0, timeout=90)
+        ScheduleSpec(
+            handler=look, job=f"calendars/{c.name}", interval=LOOKS, kept=False, retries=0, pause_after=0, timeout=90
+        )
         for c in config.calendars
     ]  # fmt: skip
 

@@ -30,7 +30,9 @@ router = Router("feeds")
 def jobs(config: HeraldConfig) -> list[ScheduleSpec]:
     """A job for each feed; whether it is time to ask stands in what is kept of it."""
     return [
-        ScheduleSpec(handler=look, job=f"feeds/{f.name}", interval=LOOKS, kept=False, retries=0, timeout=90)
+        ScheduleSpec(
+            handler=look, job=f"feeds/{f.name}", interval=LOOKS, kept=False, retries=0, pause_after=0, timeout=90
+        )
         for f in config.feeds
     ]  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
+from time import thread_time as time_used
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from icalendar import Calendar
 from botkit.errors import BotkitError
 
 MOST_EVENTS, MOST_TIMES, MOST_FOUND = 20_000, 20_000, 500
+MOST_SECONDS = 5.0  # of this thread's own time
 _FREQUENCIES = frozenset(("DAILY", "WEEKLY", "MONTHLY", "YEARLY"))
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 _LONGEST = 300  # characters
@@ -57,7 +59,11 @@ def occurrences(body: bytes, since: datetime, until: datetime, zone: ZoneInfo) -
     window = (since, until)
     known = [event for event in events[:MOST_EVENTS] if "DTSTART" in event]
     changed = {(_uid(e), at) for e in known if (at := _replaces(e, zone)) is not None}
+    end = time_used() + MOST_SECONDS
     for event in known:
+        if time_used() > end:
+            # a rule that never comes true is looked for until the year 9999, some seconds each
+            raise CalendarError(f"its rules take more than {MOST_SECONDS:g} seconds to reckon")
         try:
             found += _of_event(event, window, zone, changed)
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError):

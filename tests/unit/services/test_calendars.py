@@ -73,3 +73,10 @@ def test_one_event_that_cannot_be_read_does_not_hide_the_others() -> None:
 def test_what_is_no_calendar_is_told(body: bytes) -> None:
     with pytest.raises(CalendarError):
         starts(body)
+
+
+def test_rules_that_never_come_true_are_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.services.calendars.MOST_SECONDS", 0.1)
+    never = "SUMMARY:x\nDTSTART:20260110T090000Z\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"
+    with pytest.raises(CalendarError, match="seconds"):
+        starts(calendar(f"UID:1\n{never}", f"UID:2\n{never}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from botkit.services.feeds import LONGEST_TITLE, FeedError, parse_feed
@@ -39,3 +41,11 @@ def test_titles_are_one_short_line_whatever_is_in_them() -> None:
 def test_what_is_no_feed_is_told_and_never_opened(body: bytes) -> None:
     with pytest.raises(FeedError):
         parse_feed(body)
+
+
+def test_a_feed_reads_no_files_of_ours(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("treasure")
+    head = f'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a SYSTEM "{secret.as_uri()}">]>'.encode()
+    feed = parse_feed(head + rss("<item><title>X&a;Y</title></item>"))
+    assert "treasure" not in repr(feed)
