@@ -86,6 +86,8 @@ class MadeJobs:
             missed=missed, grace=grace, retries=spec.retries, pause_after=spec.pause_after, owner=owner,
             declared=False,
         )  # fmt: skip
+        if job.trigger.next(self._now() - grace) is None:
+            raise MisuseError(f"the job {full!r} never comes: its time has passed")
         await scheduler.keep(job)
         return full
 

@@ -86,8 +86,9 @@ class Scheduler:
         self.add(new)
 
     async def keep(self, job: Job) -> None:
-        """As ``add``; when it returns the job is in the store. Raises ``StoreError``."""
-        entry = Entry(job, self._clock.now())
+        """As ``add``, and in the store on return; what has just missed its last time runs. Raises ``StoreError``."""
+        now = self._clock.now()
+        entry = Entry(job, now if job.trigger.next(now) else now - job.grace)
         await self._take_in([entry])
         self._entries[job.name] = entry
         self._changed.set()

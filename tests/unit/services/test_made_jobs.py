@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,8 @@ from botkit.model.events import Tick
 from botkit.routing.context import Context
 from botkit.routing.handles import RoomHandle
 from botkit.routing.router import Router
-from botkit.services.schedule import Interval, MadeJobs, Once, Scheduler
+from botkit.services.schedule import Due, Interval, Job, MadeJobs, Once, Scheduler
+from botkit.services.schedule.declared import telling
 from botkit.testing.fakes import NOON
 from botkit.testing.tester import RoomTester
 
@@ -116,3 +118,37 @@ async def test_one_owner_has_a_bounded_number_of_jobs(monkeypatch: pytest.Monkey
             await room.jobs.add("remind.say", when, arguments={"text": "x"}, rooms=[room.address], owner=YOU)
         with pytest.raises(MisuseError, match="has 2 jobs already"):
             await room.jobs.add("remind.say", when, arguments={"text": "x"}, rooms=[room.address], owner=YOU)
+
+
+async def test_a_job_whose_time_has_just_passed_runs_at_once_and_one_long_gone_is_refused() -> None:
+    async with RoomTester(reminding()) as room:
+        just, long_ago = NOON - timedelta(seconds=1), NOON - timedelta(days=2)
+        await room.jobs.add("remind.say", Once.at(just), arguments={"text": "tea"}, rooms=[room.address], name="it")
+        await room.passes(15)
+        assert room.said == ["tea (11:59)"]
+        with pytest.raises(MisuseError, match="its time has passed"):
+            await room.jobs.add("remind.say", Once.at(long_ago), arguments={"text": "x"}, rooms=[room.address])
+
+
+async def test_who_made_a_job_is_told_that_it_is_paused_or_those_who_run_the_bot() -> None:
+    router = Router("m")
+
+    @router.job("break")
+    async def breaks() -> None:
+        raise ValueError("oh")
+
+    async with RoomTester(router, admins=["boss@example.org"]) as room:
+        tell = telling(room.dispatcher.services)
+        trigger = Interval(timedelta(hours=1), NOON)
+        job = Job(name="m.break", trigger=trigger, run=_nothing)
+        tell(replace(job, owner=YOU), "it failed 5 times")
+        tell(job, "it failed 5 times")
+        await room.settle()
+        for who in ("you@example.org", "boss@example.org"):
+            (word,) = room.sent_to(Address.parse(who))
+            assert "m.break is paused: it failed 5 times" in word
+            assert "jobs resume m.break" in word
+
+
+async def _nothing(due: Due) -> None:
+    pass

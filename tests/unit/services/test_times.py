@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from botkit.errors import ConfigError
-from botkit.services.schedule import Cron, Interval
+from botkit.services.schedule import Cron, Interval, Monthly, Once, trigger_of
+from botkit.services.schedule import times as times_module
+from botkit.services.schedule.times import Trigger
 
 
 def times(cron: Cron, start: datetime, count: int) -> list[str]:
@@ -83,3 +87,41 @@ def test_an_interval_keeps_its_beat_however_late_it_is_asked() -> None:
     beat = Interval(timedelta(minutes=10), start)
     assert beat.next(start) == start + timedelta(minutes=10)
     assert beat.next(start + timedelta(minutes=25)) == start + timedelta(minutes=30)
+
+
+def test_a_date_moves_with_its_zone_when_the_zone_s_rules_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Once.at(utc("2027-07-01 07:00"), "Europe/Berlin").rule  # 9:00 there, in summer time
+    assert trigger_of(kept).next(utc("2027-01-01 00:00")) == utc("2027-07-01 07:00")
+    # The zone database is changed: Berlin has given up summer time.
+    monkeypatch.setattr(times_module, "time_zone", lambda name: ZoneInfo("Etc/GMT-1"))
+    assert trigger_of(kept).next(utc("2027-01-01 00:00")) == utc("2027-07-01 08:00")
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        Cron.parse("30 2 * * 1-5", "Europe/Berlin"),
+        Monthly.parse("last fri", "17:30", "America/New_York"),
+        Monthly.parse("29", "02:30", "UTC", (2,)),
+        Interval(timedelta(minutes=7), utc("2026-01-01 00:00")),
+        Once.at(utc("2026-10-25 00:30"), "Europe/Berlin"),
+        Once.at(utc("2026-10-25 01:30"), "Europe/Berlin"),  # the second 02:30 of that night
+    ],
+    ids=lambda trigger: type(trigger).__name__,
+)
+def test_a_trigger_comes_back_from_its_rule(trigger: Trigger) -> None:
+    again, at = trigger_of(json.loads(json.dumps(trigger.rule))), utc("2026-01-01 00:00")
+    assert again.rule == trigger.rule
+    assert again.next(at) == trigger.next(at)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [{}, {"cron": 5}, {"cron": "x"}, {"every": 0, "from": "2026-01-01"}, {"at": "2026-01-01", "timezone": "Mars"},
+     {"day": "8th fri", "months": [], "at": "09:00"}, {"day": "31", "months": [2], "at": "09:00"},
+     {"day": "1", "months": [13], "at": "09:00"}, {"day": "1", "months": [], "at": "25:00"},
+     {"day": "1", "months": [], "at": "09:00+01:00"}],
+)  # fmt: skip
+def test_what_is_no_rule_is_refused(rule: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        trigger_of(rule)
