@@ -41,6 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_byte: thousands of cuts; only with --every-byte")
+    config.addinivalue_line(
+        "markers", "any_server: about the bot's process rather than the server's protocol; runs on the newest alone"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,6 +58,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         # The option is unknown to pytest when this folder was not named on the command line.
         chosen = metafunc.config.getoption("--prosody", default=None) or os.environ.get("BOTKIT_TEST_PROSODY") or _BOTH
         names = [name.strip() for name in chosen.split(",")]
+        if chosen == _BOTH and metafunc.definition.get_closest_marker("any_server"):
+            names = [list(Generation)[-1].value]
         generations = [Generation(name) for name in names]
         metafunc.parametrize(
             "generation", generations, indirect=True, scope="session", ids=[f"prosody-{name}" for name in names]

@@ -8,8 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.server.bots import BotProcess, config_text, spawn_bot
 from tests.server.wire import is_message
+
+pytestmark = pytest.mark.any_server
 
 DICE = '[modules.dice]\nuse = "bots.dice"\n[storage]\npath = "both.db"\n'
 

@@ -20,6 +20,8 @@ from tests.server.running import NICK, Stay, running_app, write_config
 from tests.server.test_keeper import gone
 from tests.server.wire import is_presence, status_codes
 
+pytestmark = pytest.mark.any_server
+
 LAGGING = '[modules.lagging]\nuse = "tests.server.lagging_bot"\n[log]\nlevel = "info"\n'
 PATIENT = LAGGING.replace("lagging", "patient")
 KEEPER = '[modules.keeper]\nuse = "bots.keeper"\nwords = ["casino*"]\nflood_messages = 60\nflood_seconds = 0.001\n'

@@ -24,7 +24,7 @@ from tests.server.bots import BotProcess, spawn_bot
 from tests.server.clients import Client
 from tests.server.wire import StanzaFailed, is_message, stanza_id
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.any_server]
 
 _ECHO = '[modules.echo]\nuse = "bots.echo"\n'
 _UNRULY = """

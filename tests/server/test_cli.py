@@ -7,9 +7,13 @@ import json
 import signal
 import time
 
+import pytest
+
 from botkit.testing.prosody import Generation
 from tests.server.running import NICK, bot_in, botkit, running_bot, write_config
 from tests.server.wire import is_message, is_presence, stanza_id
+
+pytestmark = pytest.mark.any_server
 
 KEEPER = '[modules.keeper]\nuse = "bots.keeper"\nwords = ["casino*"]\n'
 

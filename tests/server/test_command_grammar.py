@@ -22,6 +22,8 @@ from datetime import datetime
 from botkit import Context, Module, Occupant, RoomHandle, Router
 from botkit.routing.replied import RepliedTo
 
+pytestmark = pytest.mark.any_server
+
 router = Router("words")
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import quoteattr
 
+import pytest
+
 from tests.server.clients import Client
 from tests.server.running import NICK, bot_in, running_app, write_config
 from tests.server.test_herald import TurnedClock
 from tests.server.wire import MUC_USER, body, is_message, is_presence, stanza_id
+
+pytestmark = pytest.mark.any_server
 
 TOML = '[modules.herald]\nuse = "bots.herald"\n[commands]\ntimezone = "Europe/Berlin"\n'
 START = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)  # the night after, clocks go forward in Berlin

@@ -23,6 +23,8 @@ STUCK = """
 import asyncio
 from botkit import Context, Module, RoomMessage, Router
 
+pytestmark = pytest.mark.any_server
+
 router = Router("stuck")
 
 @router.message

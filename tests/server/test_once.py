@@ -17,6 +17,8 @@ from tests.server.running import NICK, running_bot, write_config
 from tests.server.test_history import archive_of
 from tests.server.wire import CLIENT, body, is_message
 
+pytestmark = pytest.mark.any_server
+
 STEPS = {"chosen": 1, "claimed": 0, "begun": 0, "done": 1, "answered": 1}
 
 

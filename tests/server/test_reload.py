@@ -23,6 +23,8 @@ from botkit.routing.context import Context
 from botkit.routing.router import Router
 from parts_{token}.words import GREETING
 
+pytestmark = pytest.mark.any_server
+
 router = Router("echo")
 
 @router.on(BotStarted)

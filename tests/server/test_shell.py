@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
 from tests.server.running import NICK, bot_in, botkit, running_bot, write_config
 from tests.server.wire import body, is_message
+
+pytestmark = pytest.mark.any_server
 
 OOB = "{jabber:x:oob}x/{jabber:x:oob}url"
 REPLACE = "{urn:xmpp:message-correct:0}replace"

@@ -18,6 +18,8 @@ from tests.server.running import NICK, botkit, running_bot, write_config
 from tests.server.wire import is_message
 from tests.unit.services.hooks import payloads as p
 
+pytestmark = pytest.mark.any_server
+
 SECRET = "s3cr3t-w0rd"
 
 
