@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,7 +145,7 @@ async def _open(uri: str, path: str, prepare: Callable[[sqlite3.Connection, str]
 
 def _prepare_to_write(connection: sqlite3.Connection, path: str) -> None:
     migrations.check(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = FAST")  # what was forgotten should not stay readable in the file
@@ -153,6 +154,18 @@ def _prepare_to_write(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(f"PRAGMA user_version = {migrations.VERSION}")
     connection.execute("COMMIT")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Put the database into WAL mode, where it is not. SQLite does not wait for others' locks to do so: we do."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)  # in the connection's own thread: another process, or account, makes the same database
 
 
 def _prepare_to_read(connection: sqlite3.Connection, path: str) -> None:

@@ -16,13 +16,13 @@ from tests.server.clients import Client
 from tests.server.running import NICK, Stay, bot_in, running_app, write_config
 from tests.server.wire import body, is_message, stanza_id
 
+pytestmark = pytest.mark.any_server
+
 MODULE = '''
 from datetime import datetime
 
 from botkit import Context, Module, Occupant, RoomHandle, Router
 from botkit.routing.replied import RepliedTo
-
-pytestmark = pytest.mark.any_server
 
 router = Router("words")
 

@@ -17,13 +17,13 @@ from tests.server.cutter import Cutter
 from tests.server.running import NICK, bot_in, botkit, running_bot, write_config
 from tests.server.wire import FORMS, StanzaFailed, is_message
 
+pytestmark = pytest.mark.any_server
+
 NODES = "http://jabber.org/protocol/commands"
 HTTP = '[http]\nlisten = "127.0.0.1:0"\n'
 STUCK = """
 import asyncio
 from botkit import Context, Module, RoomMessage, Router
-
-pytestmark = pytest.mark.any_server
 
 router = Router("stuck")
 

@@ -14,6 +14,8 @@ from tests.server.bots import BotProcess
 from tests.server.running import NICK, running_bot, write_config
 from tests.server.wire import CommandResult, body, is_message, is_presence, status_codes
 
+pytestmark = pytest.mark.any_server
+
 COMMANDS = "http://jabber.org/protocol/commands"
 HELPER = 'GREETING = "{greeting}"\n'
 MODULE = '''
@@ -22,8 +24,6 @@ from botkit.modules import Module
 from botkit.routing.context import Context
 from botkit.routing.router import Router
 from parts_{token}.words import GREETING
-
-pytestmark = pytest.mark.any_server
 
 router = Router("echo")
 
