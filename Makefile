@@ -16,7 +16,7 @@ demo: setup  ## a private server, the bot and a crowd; KEEP=1 leaves them runnin
 	@KEEP=$(KEEP) $(BIN)/python -m demo
 
 test: setup check  ## checks, the whole suite, then unit and connection tests on the machine's other Pythons
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 	@$(BIN)/python tools/other_interpreters.py
 
 check: setup  ## format, lint, types, layers

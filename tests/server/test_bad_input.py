@@ -22,7 +22,7 @@ from botkit.testing.certificates import Authority
 from botkit.testing.prosody import Prosody, ProsodyOptions
 from tests.server.bots import BotProcess, spawn_bot
 from tests.server.clients import Client
-from tests.server.wire import StanzaFailed, is_message, stanza_id
+from tests.server.wire import StanzaFailed, body, is_message, stanza_id
 
 pytestmark = [pytest.mark.server, pytest.mark.any_server]
 
@@ -354,8 +354,11 @@ async def test_full_disk_stops_nothing_and_loses_nothing(
         await alice.say(fresh_room, f"line {number}")
     await bot.wait_for_log(lambda line: "disk" in json.dumps(line) and line["level"] == "error", since=since)
     await bot.wait_for_log("history cannot be written", since=since)
-    await echoes(alice, fresh_room, "meanwhile")
+    # A command that could not be noted might be run twice: it is not run at all, and the asker is told.
+    await alice.say(fresh_room, "!echo meanwhile")
+    await alice.wait_for(lambda e: "cannot write anything down" in (body(e) or ""))
     resource.prlimit(bot.pid, resource.RLIMIT_FSIZE, (soft, hard))
+    await echoes(alice, fresh_room, "afterwards")
     assert await bot.stop() == 0
     async with SqliteStorage.open(
         tmp_path / "data" / "botkit.db", Address.parse(f"{name}@{server.domain}"), read_only=True
