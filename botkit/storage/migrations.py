@@ -135,9 +135,12 @@ VERSION = len(MIGRATIONS)
 
 def check(connection: sqlite3.Connection, path: str) -> int:
     """The version of the database, 0 if it is new. Raises ``StoreError`` if it is not ours, or newer than we."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    used = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+    # In one look: another account may be making the same database at this moment.
+    version, application, used = connection.execute(
+        "SELECT user_version, application_id, EXISTS (SELECT 1 FROM sqlite_master)"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
+    ours = application == APPLICATION_ID
     if used and not ours:
         raise StoreError(f"{path} is the database of another program; name another file in [storage] path")
     if version > VERSION:
@@ -145,7 +148,7 @@ def check(connection: sqlite3.Connection, path: str) -> int:
             f"{path} was written by a newer botkit (database version {version}, this one knows {VERSION}); "
             "install that version again, or go back to a copy made before"
         )
-    return version
+    return int(version)
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
