@@ -17,8 +17,9 @@ from botkit.routing.context import Services
 from botkit.routing.plan import LoadedSchedule
 from botkit.routing.specs import ScheduleSpec
 from botkit.services.schedule.job import Due, Job, Run
-from botkit.services.schedule.scheduler import OnPaused, Scheduler
+from botkit.services.schedule.scheduler import Scheduler
 from botkit.services.schedule.times import Cron, Interval, Trigger, trigger_of
+from botkit.services.schedule.turns import OnPaused
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

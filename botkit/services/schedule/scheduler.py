@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -23,14 +23,12 @@ from botkit.services.schedule.job import Due, Job, pause_before
 from botkit.services.schedule.ledger import STORE_AGAIN, Ledger
 from botkit.services.schedule.missed import PUNCTUAL, judge
 from botkit.services.schedule.process import own_name
-from botkit.services.schedule.turns import Entry, Turn
+from botkit.services.schedule.turns import Entry, OnPaused, Turn
 
 LONGEST_SLEEP = 10.0  # seconds; then the wall clock is looked at again, which may have been set or have stood still
 _BATCH = 500  # fires noted in one transaction
 _MOST_OPEN = 2000  # fires begun and not ended; what is due beyond that waits its turn, in the heap
 _KEPT_FOR = timedelta(days=30)
-
-OnPaused = Callable[[Job, str], None]
 
 
 class Scheduler:
@@ -87,11 +85,15 @@ class Scheduler:
 
     async def keep(self, job: Job) -> None:
         """As ``add``, and in the store on return; what has just missed its last time runs. Raises ``StoreError``."""
-        now = self._clock.now()
-        entry = Entry(job, now if job.trigger.next(now) else now - job.grace)
-        await self._take_in([entry])
-        self._entries[job.name] = entry
-        self._changed.set()
+        now, before = self._clock.now(), self._entries.get(job.name)
+        entry = Entry(job, now if job.trigger.next(now) else now - job.grace, stored=True)  # taken in here, not by run
+        self._entries[job.name] = entry  # before its turn, which may be at once
+        try:
+            await self._take_in([entry])
+        except BaseException:
+            self._entries.pop(job.name)
+            self._entries.update({job.name: before} if before is not None else {})
+            raise
 
     def remove(self, name: str) -> None:
         """Forget a job, if there is one of that name. What is running of it goes on. It stays in the store."""
@@ -163,7 +165,6 @@ class Scheduler:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                self._swept = False
                 group.create_task(self._ledger.run(), name="schedule: ends")
                 group.create_task(self._look_round(), name="schedule: others")
                 while True:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from botkit.services.schedule.job import Due, Job
+
+OnPaused = Callable[[Job, str], None]
+"""Told of a job that is paused, and why."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,11 +12,13 @@ from pydantic import BaseModel
 from botkit.errors import MisuseError
 from botkit.model.address import Address
 from botkit.model.events import Tick
+from botkit.model.jobs import FireRecord
 from botkit.routing.context import Context
 from botkit.routing.handles import RoomHandle
 from botkit.routing.router import Router
 from botkit.services.schedule import Due, Interval, Job, MadeJobs, Once, Scheduler
 from botkit.services.schedule.declared import telling
+from botkit.storage.memory_jobs import MemoryJobs
 from botkit.testing.fakes import NOON
 from botkit.testing.tester import RoomTester
 
@@ -128,6 +131,28 @@ async def test_a_job_whose_time_has_just_passed_runs_at_once_and_one_long_gone_i
         assert room.said == ["tea (11:59)"]
         with pytest.raises(MisuseError, match="its time has passed"):
             await room.jobs.add("remind.say", Once.at(long_ago), arguments={"text": "x"}, rooms=[room.address])
+
+
+class SlowStore(MemoryJobs):
+    """Takes its time, as a database does."""
+
+    async def open_fires(self) -> list[FireRecord]:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await super().open_fires()
+
+
+async def test_a_job_that_is_due_while_it_is_being_stored_runs() -> None:
+    async with RoomTester(reminding()) as room:
+        store = SlowStore()
+        jobs, scheduler = MadeJobs(store), Scheduler(room.clock, room.log, store, process="two")
+        jobs.attach(room.dispatcher, scheduler)
+        room._spawn(scheduler.run(), "schedule")
+        await room.passes(1)
+        just = Once.at(NOON)
+        await jobs.add("remind.say", just, arguments={"text": "tea"}, rooms=[room.address], name="it")
+        await room.passes(30)
+        assert room.said == ["tea (12:00)"]
 
 
 async def test_who_made_a_job_is_told_that_it_is_paused_or_those_who_run_the_bot() -> None:
