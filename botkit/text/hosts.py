@@ -37,7 +37,8 @@ def canonical_host(host: str) -> str:
         host = unquote(host, errors="replace").lower()
     if not host.isascii():
         host = ".".join(map(_ascii_label, host.translate(_WIDE_DOTS).split(".")))
-    host = host.rstrip(".")
+    while host != (bare := host.strip().rstrip(".")):  # "%0A" was a blank, and may stand before a dot
+        host = bare
     if host.startswith("["):
         try:
             return f"[{ipaddress.IPv6Address(host.strip('[]').partition('%')[0]).compressed}]"

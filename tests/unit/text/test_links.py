@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from botkit.text import LinkKind, canonical_host, find_links, registrable, shown_host
@@ -175,6 +175,8 @@ def test_every_text_has_its_links_looked_for(text: str) -> None:
         assert len(link.written) <= 320
 
 
+@example("%0A")
+@example("a%20.")
 @given(st.text(st.characters()) | st.text(st.sampled_from("0x1.f8%[]:xn-e"), max_size=40))
 def test_every_host_has_one_spelling(text: str) -> None:
     once = canonical_host(text)
