@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from botkit.errors import LinkClosed, StanzaError
-from botkit.model.actions import Action, Moderate, RetractOwn, SendMessage, Sent
+from botkit.model.actions import Action, Moderate, Notice, RetractOwn, SendMessage, Sent
 from botkit.model.address import Address
 from botkit.model.archive import ArchivedEvent, ArchiveQuery, Page
 from botkit.model.events import (
@@ -248,6 +248,16 @@ async def passing(clock: FakeClock, until: Callable[[], bool], *, step: float = 
         while not until():
             await asyncio.sleep(0.001)
             await clock.advance(step)
+
+
+async def until_done(outbox: Outbox, clock: FakeClock, *, step: float = 1.0) -> None:
+    """Let time pass until no notice is open."""
+    await passing(clock, lambda: outbox.status().notices == 0, step=step)
+
+
+def say(text: str, **more: object) -> Notice:
+    """A notice to the room."""
+    return Notice(to=ROOM, text=text, **more)  # type: ignore[arg-type]
 
 
 def joined(clock: FakeClock) -> RoomStateChanged:

@@ -13,41 +13,21 @@ import pytest
 from botkit.model.actions import Notice, SendMessage, Urgency
 from botkit.model.notices import NoticeState
 from botkit.services.outbox.choosing import Why
-from botkit.services.outbox.outbox import Outbox
 from botkit.services.outbox.settings import Manners, OutboxSettings
 from botkit.storage.sqlite import SqliteStorage
 from botkit.testing.fakes import FakeClock
-from tests.unit.services.outbox.notice_world import ALICE, BOT, ROOM, Hall, Steps, joined, passing, process
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def hall(clock: FakeClock) -> Hall:
-    return Hall(clock)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "botkit.db"
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reflections come at once here, or not at all."""
-    monkeypatch.setattr("botkit.services.outbox.delivery._REFLECTED_WITHIN", 0.05)
-
-
-def say(text: str, **more: object) -> Notice:
-    return Notice(to=ROOM, text=text, **more)  # type: ignore[arg-type]
-
-
-async def until_done(outbox: Outbox, clock: FakeClock, *, step: float = 1.0) -> None:
-    await passing(clock, lambda: outbox.status().notices == 0, step=step)
-
+from tests.unit.services.outbox.notice_world import (
+    ALICE,
+    BOT,
+    ROOM,
+    Hall,
+    Steps,
+    joined,
+    passing,
+    process,
+    say,
+    until_done,
+)
 
 TEN = OutboxSettings(rooms={ROOM: Manners(digest=timedelta(minutes=10))})
 

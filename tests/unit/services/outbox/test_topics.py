@@ -17,36 +17,11 @@ from botkit.model.notices import NoticeState
 from botkit.services.outbox.outbox import Outbox
 from botkit.storage.sqlite import SqliteStorage
 from botkit.testing.fakes import FakeClock, make_occupant
-from tests.unit.services.outbox.notice_world import ALICE, BOT, ROOM, Hall, Steps, joined, passing, process
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def hall(clock: FakeClock) -> Hall:
-    return Hall(clock)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "botkit.db"
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reflections come at once here, or not at all."""
-    monkeypatch.setattr("botkit.services.outbox.delivery._REFLECTED_WITHIN", 0.05)
+from tests.unit.services.outbox.notice_world import ALICE, BOT, ROOM, Hall, Steps, joined, passing, process, until_done
 
 
 def build(text: str, key: str | None = None, **more: object) -> Notice:
     return Notice(to=ROOM, text=text, key=key, topic="build-42", **more)  # type: ignore[arg-type]
-
-
-async def until_done(outbox: Outbox, clock: FakeClock) -> None:
-    await passing(clock, lambda: outbox.status().notices == 0)
 
 
 async def say(outbox: Outbox, clock: FakeClock, *notices: Notice) -> None:
