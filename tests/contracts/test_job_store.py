@@ -184,3 +184,18 @@ async def test_accounts_are_apart(tmp_path: Path) -> None:
         await running(two.jobs)
         assert await two.jobs.remove(STANDUP.name)
         assert len(await one.jobs.open_fires()) == 1
+
+
+async def test_of_two_bots_with_one_database_one_has_each_fire(tmp_path: Path) -> None:
+    herald = Address.parse("herald@example.org")
+    async with (
+        SqliteStorage.open(tmp_path / "jobs.db", herald) as one,
+        SqliteStorage.open(tmp_path / "jobs.db", herald) as two,
+    ):
+        await one.jobs.put(STANDUP)
+        keys = [FireKey(STANDUP.name, NINE + n * HOUR) for n in range(50)]
+        got = await asyncio.gather(
+            *(store.jobs.begin(name, NINE, begun=[key], checked={}) for key in keys for name, store in
+              (("one", one), ("two", two)))
+        )  # fmt: skip
+        assert sorted(key for mine in got for key in mine) == keys

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from dateutil import rrule, tz
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from botkit.services.schedule import Cron, Due, Job, Monthly, Scheduler
 from botkit.services.schedule.times import Trigger
@@ -125,3 +127,44 @@ async def test_two_years_of_jobs_fire_each_time_once_and_in_order() -> None:
             assert len(times) == len(set(times)), f"{rule.name} in {zone} fired twice"
             assert set(times) == expected(rule, zone), f"{rule.name} in {zone}"
     assert log.of("error") == log.of("warning") == []
+
+
+CHANGES = (
+    ("Europe/Berlin", datetime(2027, 3, 28, 1, tzinfo=UTC)),
+    ("Europe/Berlin", datetime(2027, 10, 31, 1, tzinfo=UTC)),
+    ("America/Havana", datetime(2027, 3, 14, 5, tzinfo=UTC)),  # at midnight
+    ("America/Havana", datetime(2027, 11, 7, 5, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2027, 4, 3, 15, tzinfo=UTC)),  # by half an hour
+    ("Australia/Lord_Howe", datetime(2027, 10, 2, 15, 30, tzinfo=UTC)),
+    ("Pacific/Chatham", datetime(2027, 4, 3, 14, tzinfo=UTC)),
+)
+
+
+@given(
+    change=st.sampled_from(CHANGES),
+    minutes=st.sampled_from(("0", "*/30", "15,45", "*", "59")),
+    hours=st.sampled_from(("*", "*/2", "*/5")),
+    before=st.integers(-180, 1500),
+)
+@settings(deadline=None, max_examples=150)
+def test_around_a_change_every_hour_that_passes_counts(
+    change: tuple[str, datetime], minutes: str, hours: str, before: int
+) -> None:
+    zone, moment = change
+    start = moment - timedelta(minutes=before, seconds=7)
+    end, there = start + timedelta(hours=12), tz.gettz(zone)
+    trigger, found, at = Cron.parse(f"{minutes} {hours} * * *", zone), [], start
+    while (due := trigger.next(at)) is not None and due <= end:
+        assert due > at
+        found.append(due)
+        at = due
+    whole = (start + timedelta(minutes=1)).replace(second=0)
+    passing = (whole + n * timedelta(minutes=1) for n in range(12 * 60))
+    shown = ((one, one.astimezone(there)) for one in passing)
+    assert found == [one for one, wall in shown if one <= end and _in(wall.minute, minutes) and _in(wall.hour, hours)]
+
+
+def _in(value: int, field: str) -> bool:
+    if field.startswith("*"):
+        return value % int(field[2:] or 1) == 0
+    return str(value) in field.split(",")
